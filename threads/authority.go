@@ -1,0 +1,187 @@
+package threads
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Authority is what a mail may do, and why not more.
+type Authority struct {
+	Engineer     string // key of the engineer whose address the mail is from
+	Proven       bool   // and it carries a token made for her
+	Conversation ID     // what the token is for; 0: her personal one
+	Hold         string // the held mail the token is for
+	Loose        bool   // no id says which conversation it is about, only an address
+	View         int    // the Received event of the copy she answers, 0 when the mail does not say
+	Doubt        Why    // what holds the mail; "" for nothing
+	Reason       string // the doubt in words
+	// Burn lists engineers whose token for the conversation others have seen.
+	Burn []string
+	// Owner is whose token somebody else used; she is told.
+	Owner string
+}
+
+// Authenticate judges a mail of class engineer or customer. An engineer is
+// known by her address and a token made for her; any form of the token is
+// enough: a reply address, our Message-ID, or the token id in References.
+func Authenticate(ix Index, n Names, r *Rotation, m *Mail, f Found) Authority {
+	proofs := gather(ix, n, m)
+	e, ok := sender(r, m)
+	if !ok {
+		return stranger(ix, n, r, m, f, proofs)
+	}
+	a := Authority{Engineer: e.Key}
+	if len(m.From) > 1 {
+		a.Doubt, a.Reason = WhyUnproven, "the mail names "+strconv.Itoa(len(m.From))+" senders"
+		return a
+	}
+	for _, p := range proofs {
+		if p.engineer == e.Key && p.live {
+			a.Proven = true
+			a.take(p)
+		}
+	}
+	if a.Proven {
+		return a.check(f)
+	}
+	return a.unproven(ix, m, f, proofs)
+}
+
+// proof is one token found in a mail, in whichever form.
+type proof struct {
+	engineer string
+	conv     ID
+	hold     string
+	view     int
+	live     bool // of the generation that counts
+	address  bool // a reply address, not an id
+}
+
+func gather(ix Index, n Names, m *Mail) []proof {
+	var list []proof
+	for _, addr := range recipients(m) {
+		token, ok := n.Token(addr)
+		if !ok {
+			continue
+		}
+		t, ok := ix.Token(token)
+		if !ok || t.Kind == TokenBounce || t.Kind == TokenCopy {
+			continue
+		}
+		live := t.Kind != TokenReply || t.Generation == ix.Generation(t.Conversation, t.Engineer)
+		list = append(list, proof{engineer: t.Engineer, conv: t.Conversation, hold: t.Hold, live: live, address: true})
+	}
+	for _, id := range slices.Concat(m.InReplyTo, m.References) {
+		for _, k := range lookup(ix, id) {
+			if k.Kind != KnownCopy && k.Kind != KnownToken && k.Kind != KnownNotice || k.Engineer == "" {
+				continue
+			}
+			p := proof{engineer: k.Engineer, conv: k.Conversation, live: k.Generation == ix.Generation(k.Conversation, k.Engineer)}
+			if k.Kind == KnownCopy && slices.Contains(m.InReplyTo, id) {
+				p.view = k.Event
+			}
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (a *Authority) take(p proof) {
+	if p.hold != "" {
+		a.Hold = p.hold
+	}
+	// A reply address speaks first; an id fills in what it left open.
+	if a.Conversation == 0 {
+		a.Conversation = p.conv
+	}
+	if p.conv == a.Conversation && p.view > a.View {
+		a.View = p.view
+	}
+}
+
+// check looks for what makes a proven mail doubtful: it names two
+// conversations. Where nothing but an address says which one it is about, the
+// subject will have to agree.
+func (a Authority) check(f Found) Authority {
+	switch {
+	case a.Hold != "" || a.Conversation == 0:
+	case f.Reference != 0 && f.Address != 0 && f.Reference != f.Address:
+		a.Doubt = WhyAmbiguous
+		a.Reason = "its reply address belongs to conversation " + f.Address.String() +
+			", its In-Reply-To to conversation " + f.Reference.String()
+	case f.Reference == 0:
+		a.Loose = true
+	}
+	return a
+}
+
+func (a Authority) unproven(ix Index, m *Mail, f Found, proofs []proof) Authority {
+	switch {
+	case len(proofs) > 0:
+		a.Doubt, a.Reason = WhyForged, "its token was made for somebody else or for another conversation, or counts no longer"
+		a.Owner = proofs[0].engineer
+	case f.Conversation != 0 && ix.Participant(f.Conversation, m.Sender().Addr):
+		// An engineer who asked for support herself is a customer there.
+		a.Engineer = ""
+	case f.Conversation != 0:
+		a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+" but carries no token of hers"
+	case len(m.InReplyTo) > 0 || m.ReplyMark && len(m.References) > 0:
+		a.Doubt, a.Reason = WhyUnproven, "it is an answer, but to no mail we know, and carries no token of hers"
+	default:
+		a.Engineer = "" // fresh mail: a customer's like any other
+	}
+	return a
+}
+
+// stranger judges mail that is from no engineer and yet carries a token. From
+// the customer's side it shows that the token was seen: it is burnt. From
+// anyone else the mail is held.
+func stranger(ix Index, n Names, r *Rotation, m *Mail, f Found, proofs []proof) Authority {
+	var a Authority
+	for _, p := range proofs {
+		switch {
+		case !p.live || p.engineer == "":
+		case p.conv != 0 && ix.Participant(p.conv, m.Sender().Addr):
+			if !slices.Contains(a.Burn, p.engineer) {
+				a.Burn = append(a.Burn, p.engineer)
+			}
+		default:
+			a.Doubt, a.Owner, a.Conversation = WhyForged, p.engineer, p.conv
+			a.Reason = "it carries a token of " + nameOf(r, p.engineer) + " but is from another address; " +
+				"if the address is hers, add it to her aliases in the rotation file"
+		}
+	}
+	return a
+}
+
+func sender(r *Rotation, m *Mail) (*Engineer, bool) {
+	for _, a := range m.From {
+		if e, ok := r.ByAddress(a.Addr); ok {
+			return e, true
+		}
+	}
+	return nil, false
+}
+
+func nameOf(r *Rotation, key string) string {
+	if e, ok := r.Engineer(key); ok {
+		return e.Name
+	}
+	return key
+}
+
+// Exposed returns the people beside us and the engineers that an engineer's
+// mail went to directly: they have seen her token.
+func Exposed(n Names, r *Rotation, m *Mail) []Address {
+	var list []Address
+	for _, addr := range slices.Concat(m.To, m.Cc) {
+		if n.Ours(addr.Addr) {
+			continue
+		}
+		if _, ok := r.ByAddress(addr.Addr); ok {
+			continue
+		}
+		list = withAddress(list, addr)
+	}
+	return list
+}

@@ -1,0 +1,219 @@
+package threads
+
+import (
+	"slices"
+	"time"
+)
+
+// State of a conversation.
+type State string
+
+// The states.
+const (
+	StateOpen    State = "open"
+	StateClosed  State = "closed"
+	StateHistory State = "history" // from before us; the next mail opens it
+)
+
+// Bounds on what a conversation's state remembers; its events keep all.
+const (
+	maxParticipants = 200
+	maxChain        = 21 // first and last 20, as References carry them
+	maxMails        = 50 // mails of the customer's side an answer can refer to
+)
+
+// Conversation is the fold of its events. It is a value for readers: only
+// Apply changes it.
+type Conversation struct {
+	ID          ID        `json:"id"`
+	N           int       `json:"n"` // number of the last event
+	State       State     `json:"state"`
+	Owner       string    `json:"owner,omitempty"`
+	Subject     string    `json:"subject"`
+	SubjectBase string    `json:"subject_base"`
+	Customer    Address   `json:"customer"`
+	Linked      ID        `json:"linked,omitempty"`
+	Opened      time.Time `json:"opened"`
+	Updated     time.Time `json:"updated"`
+	ClosedAt    time.Time `json:"closed_at,omitzero"`
+	Waits       bool      `json:"waits,omitempty"`      // nobody could be given it
+	Unanswered  bool      `json:"unanswered,omitempty"` // the customer wrote last
+
+	Participants []Address `json:"participants"`
+	// Mails are the newest mails of the customer's side: what an answer
+	// answers.
+	Mails []Heard `json:"mails"`
+	// Pending are Received events that no engineer has been sent yet.
+	Pending []int `json:"pending,omitempty"`
+	// Desks is what each engineer of the conversation has.
+	Desks map[string]Desk `json:"desks,omitempty"`
+	// Answer is the newest answer, Moved the newest note or hand-over: what a
+	// colleague may not have seen.
+	Answer Mark     `json:"answer,omitzero"`
+	Moved  Mark     `json:"moved,omitzero"`
+	Holds  []string `json:"holds,omitempty"` // held mails that are not settled
+	Moves  int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
+}
+
+// Heard is a mail of the customer's side.
+type Heard struct {
+	Event      int       `json:"event"`
+	MessageID  string    `json:"message_id"`
+	References []string  `json:"references,omitempty"`
+	Reply      []Address `json:"reply"`            // Reply-To, else From
+	Others     []Address `json:"others,omitempty"` // To and Cc
+}
+
+// Desk is what one engineer has of a conversation.
+type Desk struct {
+	Generation int      `json:"generation"`      // of her reply token
+	Chain      []string `json:"chain,omitempty"` // ids of what she was sent and wrote, oldest first, bounded
+	Newest     int      `json:"newest"`          // the newest Received event she was sent
+	Seen       int      `json:"seen"`            // the last event when her newest mail was made
+}
+
+// Mark names an event and who made it.
+type Mark struct {
+	Event int    `json:"event,omitempty"`
+	By    string `json:"by,omitempty"`
+}
+
+// Fold makes a conversation from all its events.
+func Fold(id ID, events []Event) Conversation {
+	c := Conversation{ID: id}
+	for _, e := range events {
+		c = c.Apply(e)
+	}
+	return c
+}
+
+// Apply returns the conversation after one more event. The receiver is not
+// changed and shares nothing that is.
+func (c Conversation) Apply(e Event) Conversation {
+	c.N, c.Updated = e.N, e.At
+	switch b := e.Body.(type) {
+	case Opened:
+		c.Subject, c.SubjectBase, c.Customer, c.Linked = b.Subject, b.SubjectBase, b.Customer, b.Linked
+		c.Opened, c.State = e.At, StateOpen
+		if b.History {
+			c.State = StateHistory
+		}
+		c.Participants = withAddress(c.Participants, b.Customer)
+	case Received:
+		c = c.heard(e.N, b)
+	case Joined:
+		c.Participants = withAddress(c.Participants, b.Address)
+	case Assigned:
+		c.Owner, c.Waits = b.Engineer, false
+		if b.From != "" {
+			c.Moved = Mark{e.N, b.Engineer}
+		}
+		if b.How == HowFailed {
+			c.Moves++
+		}
+	case Waiting:
+		c.Owner, c.Waits = "", true
+	case Copied:
+		c.Desks = c.withDesk(b.Engineer, b.MessageID, func(d *Desk) { d.Newest, d.Seen = max(d.Newest, b.Of), e.N })
+		c.Pending = without(c.Pending, b.Of)
+	case Accepted:
+		c.Answer, c.Unanswered, c.Moves = Mark{e.N, b.Author}, false, 0
+		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen = e.N })
+		for _, a := range b.Added {
+			c.Participants = withAddress(c.Participants, a)
+		}
+	case Noted:
+		c.Moved = Mark{e.N, b.Author}
+		c.Desks = c.withDesk(b.Author, b.MessageID, func(d *Desk) { d.Seen = e.N })
+	case HeldBack:
+		c.Holds = append(slices.Clone(c.Holds), b.Hold)
+	case Settled:
+		c.Holds = without(c.Holds, b.Hold)
+	case Closed:
+		c.State, c.ClosedAt, c.Unanswered, c.Pending, c.Waits = StateClosed, e.At, false, nil, false
+	case Reopened:
+		c.State, c.ClosedAt = StateOpen, time.Time{}
+	case Burnt:
+		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Generation++ })
+	case Delivered, Bounced, CameBack:
+		// They tell of a mail, and leave the state as it is.
+	}
+	return c
+}
+
+func (c Conversation) heard(n int, b Received) Conversation {
+	if b.Silent {
+		return c
+	}
+	h := Heard{Event: n, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo}
+	if len(h.Reply) == 0 {
+		h.Reply = []Address{b.From}
+	}
+	h.Others = slices.Concat(b.To, b.Cc)
+	c.Mails = append(slices.Clone(c.Mails), h)
+	if len(c.Mails) > maxMails {
+		c.Mails = c.Mails[len(c.Mails)-maxMails:]
+	}
+	if !b.History {
+		c.Unanswered = true
+		c.Pending = append(slices.Clone(c.Pending), n)
+	}
+	return c
+}
+
+func (c Conversation) withDesk(engineer, id string, change func(*Desk)) map[string]Desk {
+	desks := make(map[string]Desk, len(c.Desks)+1)
+	for k, d := range c.Desks {
+		desks[k] = d
+	}
+	d := desks[engineer]
+	change(&d)
+	if id != "" {
+		d.Chain = chained(d.Chain, id)
+	}
+	desks[engineer] = d
+	return desks
+}
+
+// chained appends an id to a chain, keeping the first and the newest.
+func chained(chain []string, id string) []string {
+	if slices.Contains(chain, id) {
+		return chain
+	}
+	chain = append(slices.Clone(chain), id)
+	if len(chain) > maxChain {
+		chain = slices.Delete(chain, 1, 2)
+	}
+	return chain
+}
+
+func withAddress(list []Address, a Address) []Address {
+	if a.Addr == "" || len(list) >= maxParticipants || hasAddress(list, a.Addr) {
+		return list
+	}
+	return append(slices.Clone(list), a)
+}
+
+func hasAddress(list []Address, addr string) bool {
+	key := AddressKey(addr)
+	return slices.ContainsFunc(list, func(a Address) bool { return a.Key() == key })
+}
+
+func without[T comparable](list []T, v T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return x == v })
+}
+
+// Participant reports whether an address belongs to the customer's side.
+func (c *Conversation) Participant(addr string) bool { return hasAddress(c.Participants, addr) }
+
+// Generation is the generation of an engineer's reply token that counts.
+func (c *Conversation) Generation(engineer string) int { return c.Desks[engineer].Generation }
+
+// HeardAt returns the customer's mail of an event.
+func (c *Conversation) HeardAt(event int) (Heard, bool) {
+	i := slices.IndexFunc(c.Mails, func(h Heard) bool { return h.Event == event })
+	if i < 0 {
+		return Heard{}, false
+	}
+	return c.Mails[i], true
+}

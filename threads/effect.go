@@ -1,0 +1,105 @@
+package threads
+
+import "time"
+
+// Effect is something the caller has to do in the transaction that commits
+// the events.
+type Effect interface{ effect() }
+
+type (
+	// SendCopy queues a customer's mail to an engineer.
+	SendCopy struct {
+		OutID     string
+		MessageID string
+		Engineer  string
+		Of        int  // the Received event
+		Story     bool // she is new to a running conversation: the story goes with it
+	}
+
+	// SendAnswer queues the answer that was drafted from the engineer's mail.
+	SendAnswer struct {
+		OutID     string
+		MessageID string
+		Author    string
+		Answers   int
+		To, Cc    []Address
+		Added     []Address // named in Cc, not sent to: her client has done that
+	}
+
+	// Notify queues a notice.
+	Notify struct {
+		OutID    string
+		Kind     NoticeKind
+		Engineer string // "" for the admins
+		Reason   string
+		Hold     string // the held mail it is about
+		Event    int    // the event it tells of
+		Quote    bool   // the text of the mail in hand goes with it
+	}
+
+	// KeepRaw keeps the raw mail in hand until an engineer has been sent it.
+	KeepRaw struct{ Of int }
+	// DropRaw lets kept raw mail go.
+	DropRaw struct{ Of int }
+
+	// Keep keeps the mail in hand as a held mail.
+	Keep struct {
+		Hold     string
+		Asked    string // engineer who may release it
+		Why      Why
+		Reason   string
+		Proven   bool // it was hers: it can be released
+		Answers  int
+		Engineer string // whose address it is from
+	}
+	// Release lets a held mail go: its raw mail is no longer needed.
+	Release struct{ Hold string }
+
+	// TakeTurn commits a pick to the pointers.
+	TakeTurn struct {
+		Delta Delta
+		How   How
+	}
+
+	// Seen and Answered mark the mail of an event in the mailbox.
+	Seen     struct{ Of int }
+	Answered struct{ Of int }
+
+	// WaitUntil asks for the conversation to be looked at again.
+	WaitUntil struct{ At time.Time }
+)
+
+func (SendCopy) effect()   {}
+func (SendAnswer) effect() {}
+func (Notify) effect()     {}
+func (KeepRaw) effect()    {}
+func (DropRaw) effect()    {}
+func (Keep) effect()       {}
+func (Release) effect()    {}
+func (TakeTurn) effect()   {}
+func (Seen) effect()       {}
+func (Answered) effect()   {}
+func (WaitUntil) effect()  {}
+
+// NoticeKind is what a notice is about.
+type NoticeKind string
+
+// The kinds of notice.
+const (
+	NoticeHeld     NoticeKind = "held"      // your mail was kept back
+	NoticeForged   NoticeKind = "forged"    // somebody used a token of yours
+	NoticeFailed   NoticeKind = "failed"    // your answer did not arrive
+	NoticeNobody   NoticeKind = "nobody"    // no engineer could be given it
+	NoticeUnsent   NoticeKind = "unsent"    // no engineer could be sent it
+	NoticeCrossed  NoticeKind = "crossed"   // the customer wrote again before your answer
+	NoticeRotation NoticeKind = "rotation"  // the rotation file changed, or its new version is bad
+	NoticeAside    NoticeKind = "set_aside" // a mail broke us
+	NoticeAlarm    NoticeKind = "alarm"     // something else an admin must know
+	NoticeDone     NoticeKind = "done"      // what you asked for was done
+)
+
+// Result is what follows from one input.
+type Result struct {
+	Events  []Event
+	Effects []Effect
+}

@@ -1,0 +1,293 @@
+package threads
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// ID is the number of a conversation: for admins and the command line, never
+// shown to a customer.
+type ID uint64
+
+// Event is one thing that happened to a conversation, and why. Events are
+// never changed and never removed.
+type Event struct {
+	N    int       `json:"n"` // position in the conversation, from 1
+	At   time.Time `json:"at"`
+	Body EventBody `json:"-"`
+}
+
+// EventBody is one of the types below.
+type EventBody interface{ kind() string }
+
+// Direction of a message of a conversation.
+type Direction string
+
+// The directions.
+const (
+	In   Direction = "in"
+	Out  Direction = "out"
+	Note Direction = "note"
+)
+
+type (
+	// Opened begins a conversation.
+	Opened struct {
+		Subject     string  `json:"subject"`
+		SubjectBase string  `json:"subject_base"`
+		Customer    Address `json:"customer"`
+		Linked      ID      `json:"linked,omitempty"`  // the old conversation it continues
+		History     bool    `json:"history,omitempty"` // it was there before us; nobody is assigned
+	}
+
+	// Received is a mail of the customer's side, or of a machine.
+	Received struct {
+		MessageID  string    `json:"message_id"`
+		References []string  `json:"references,omitempty"` // its References and In-Reply-To, bounded
+		Class      Class     `json:"class"`
+		Evidence   string    `json:"evidence,omitempty"`
+		Matched    Reason    `json:"matched"`
+		From       Address   `json:"from"`
+		ReplyTo    []Address `json:"reply_to,omitempty"`
+		To         []Address `json:"to,omitempty"`
+		Cc         []Address `json:"cc,omitempty"`
+		Subject    string    `json:"subject"`
+		Date       time.Time `json:"date,omitzero"`
+		Size       int64     `json:"size"`
+		Silent     bool      `json:"silent,omitempty"` // attached without telling anyone
+		Problems   []string  `json:"problems,omitempty"`
+		History    bool      `json:"history,omitempty"`
+	}
+
+	// Joined says that somebody wrote who was no participant.
+	Joined struct {
+		Address Address `json:"address"`
+		By      string  `json:"by"`
+	}
+
+	// Assigned gives the conversation to an engineer.
+	Assigned struct {
+		Engineer string `json:"engineer"`
+		From     string `json:"from,omitempty"` // who had it
+		Why      string `json:"why"`
+		How      How    `json:"how"`
+	}
+
+	// Waiting says that nobody could be given the conversation.
+	Waiting struct {
+		Why string `json:"why"`
+	}
+
+	// Copied says that a mail was queued to an engineer.
+	Copied struct {
+		Engineer  string `json:"engineer"`
+		OutID     string `json:"out_id"`
+		MessageID string `json:"message_id"`
+		Of        int    `json:"of"` // the Received event
+	}
+
+	// Accepted is an engineer's answer, on its way to the customer.
+	Accepted struct {
+		Author    string    `json:"author"`
+		OutID     string    `json:"out_id"`
+		MessageID string    `json:"message_id"`
+		Her       string    `json:"her_message_id,omitempty"` // the id her client gave
+		To        []Address `json:"to"`
+		Cc        []Address `json:"cc,omitempty"`
+		Added     []Address `json:"added,omitempty"` // people she wrote to directly
+		Answers   int       `json:"answers"`         // the Received event, 0 for none
+		Hold      string    `json:"hold,omitempty"`  // the held mail this was
+		Subject   string    `json:"subject"`
+	}
+
+	// Noted is an internal note.
+	Noted struct {
+		Author    string `json:"author"`
+		MessageID string `json:"message_id,omitempty"`
+	}
+
+	// HeldBack says that a mail was kept back; nothing of it went out.
+	HeldBack struct {
+		Hold      string  `json:"hold"`
+		Asked     string  `json:"asked,omitempty"` // engineer who is asked
+		From      Address `json:"from"`            // as the mail has it
+		MessageID string  `json:"message_id"`
+		Reason    string  `json:"reason"`
+		Kind      Why     `json:"kind"`
+	}
+
+	// Settled ends a hold.
+	Settled struct {
+		Hold string `json:"hold"`
+		By   string `json:"by"`
+		How  string `json:"how"` // "sent" or "discarded"
+	}
+
+	// Closed and Reopened change whether something is left to do.
+	Closed struct {
+		By string `json:"by"`
+	}
+	Reopened struct {
+		Why string `json:"why"`
+	}
+
+	// Delivered is what became of one recipient of an outgoing mail.
+	Delivered struct {
+		OutID     string `json:"out_id"`
+		Recipient string `json:"recipient"`
+		State     string `json:"state"` // sent, failed, unknown, again
+		Reply     string `json:"reply,omitempty"`
+	}
+
+	// Bounced is a report about an outgoing mail.
+	Bounced struct {
+		OutID      string `json:"out_id"`
+		MessageID  string `json:"message_id"` // of the report
+		Recipient  string `json:"recipient"`
+		Action     string `json:"action"`
+		Status     string `json:"status,omitempty"`
+		Diagnostic string `json:"diagnostic,omitempty"`
+	}
+
+	// CameBack is our own copy, seen in the mailbox.
+	CameBack struct {
+		OutID string `json:"out_id"`
+		Alias string `json:"alias,omitempty"` // the Message-ID it travels under, when the relay changed it
+	}
+
+	// Burnt says that an engineer's token was seen by others.
+	Burnt struct {
+		Engineer string `json:"engineer"`
+		Why      string `json:"why"`
+	}
+)
+
+// How a conversation came to its owner. Only turns count for fairness.
+type How string
+
+// The ways.
+const (
+	HowTurn   How = "turn"   // picked by the rotation
+	HowHanded How = "handed" // picked by the rotation because the owner is not there
+	HowTaken  How = "taken"  // she took it or answered it
+	HowHand   How = "hand"   // assigned by a person
+	HowFailed How = "failed" // picked by the rotation because mail to the owner fails
+)
+
+// Why a mail is held.
+type Why string
+
+// The reasons. Forged ones ask the address of the rotation file.
+const (
+	WhyUnproven  Why = "unproven"  // from an engineer's address, without a token of hers
+	WhyForged    Why = "forged"    // a token of ours from an address that is not its owner's
+	WhyAmbiguous Why = "ambiguous" // token and references name different conversations
+	WhyMisled    Why = "misled"    // a token, but nothing else says it is about this conversation
+	WhyCommand   Why = "command"   // an unknown or impossible command
+	WhyEmpty     Why = "empty"     // nothing but quotation
+	WhyStale     Why = "stale"     // a colleague was quicker
+	WhyLeak      Why = "leak"      // something internal that could not be taken out
+	WhyNobody    Why = "nobody"    // no recipient is left
+	WhySealed    Why = "encrypted" // we cannot read it, so we cannot clean it
+	WhyUncertain Why = "uncertain" // it may have gone out; no copy can prove it
+)
+
+func (Opened) kind() string    { return "opened" }
+func (Received) kind() string  { return "received" }
+func (Joined) kind() string    { return "joined" }
+func (Assigned) kind() string  { return "assigned" }
+func (Waiting) kind() string   { return "waiting" }
+func (Copied) kind() string    { return "copied" }
+func (Accepted) kind() string  { return "accepted" }
+func (Noted) kind() string     { return "noted" }
+func (HeldBack) kind() string  { return "held" }
+func (Settled) kind() string   { return "settled" }
+func (Closed) kind() string    { return "closed" }
+func (Reopened) kind() string  { return "reopened" }
+func (Delivered) kind() string { return "delivered" }
+func (Bounced) kind() string   { return "bounced" }
+func (CameBack) kind() string  { return "came_back" }
+func (Burnt) kind() string     { return "burnt" }
+
+// Kind is the stored and logged name of the event.
+func (e Event) Kind() string { return e.Body.kind() }
+
+type storedEvent struct {
+	N    int             `json:"n"`
+	At   time.Time       `json:"at"`
+	Kind string          `json:"kind"`
+	Body json.RawMessage `json:"body"`
+}
+
+// MarshalJSON writes the event with its kind.
+func (e Event) MarshalJSON() ([]byte, error) {
+	body, err := json.Marshal(e.Body)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a %s event: %w", e.Kind(), err)
+	}
+	return json.Marshal(storedEvent{e.N, e.At, e.Kind(), body})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. An unknown kind is an error: a
+// history with holes must not be folded.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	var s storedEvent
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("decoding an event: %w", err)
+	}
+	body, err := decodeBody(s.Kind, s.Body)
+	if err != nil {
+		return fmt.Errorf("decoding event %d, %q: %w", s.N, s.Kind, err)
+	}
+	*e = Event{N: s.N, At: s.At, Body: body}
+	return nil
+}
+
+func decodeBody(kind string, data []byte) (EventBody, error) {
+	switch kind {
+	case "opened":
+		return decodeAs[Opened](data)
+	case "received":
+		return decodeAs[Received](data)
+	case "joined":
+		return decodeAs[Joined](data)
+	case "assigned":
+		return decodeAs[Assigned](data)
+	case "waiting":
+		return decodeAs[Waiting](data)
+	case "copied":
+		return decodeAs[Copied](data)
+	case "accepted":
+		return decodeAs[Accepted](data)
+	case "noted":
+		return decodeAs[Noted](data)
+	case "held":
+		return decodeAs[HeldBack](data)
+	case "settled":
+		return decodeAs[Settled](data)
+	case "closed":
+		return decodeAs[Closed](data)
+	case "reopened":
+		return decodeAs[Reopened](data)
+	case "delivered":
+		return decodeAs[Delivered](data)
+	case "bounced":
+		return decodeAs[Bounced](data)
+	case "came_back":
+		return decodeAs[CameBack](data)
+	case "burnt":
+		return decodeAs[Burnt](data)
+	}
+	return nil, fmt.Errorf("this version does not know the kind")
+}
+
+func decodeAs[T EventBody](data []byte) (EventBody, error) {
+	var v T
+	err := json.Unmarshal(data, &v)
+	return v, err
+}
+
+// String is the number as people write it.
+func (id ID) String() string { return strconv.FormatUint(uint64(id), 10) }

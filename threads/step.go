@@ -1,0 +1,326 @@
+package threads
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// World is what a step may know beside the conversation.
+type World struct {
+	Now      time.Time
+	Names    Names
+	Minter   Minter
+	Rotation *Rotation
+	Leave    Leave
+	Turns    *Pointers // for new conversations
+	Handed   *Pointers // for those handed on: counted apart
+	Load     func(engineer string) int
+}
+
+// Input is what happened to a conversation: one of the types below.
+type Input interface{ input() }
+
+type (
+	// MailIn is a mail of the conversation.
+	MailIn struct {
+		Mail      *Mail
+		Class     Class
+		Evidence  string
+		Found     Found
+		Authority Authority
+		// Draft is the outcome of composing an answer from an engineer's mail;
+		// nil when there was nothing to compose.
+		Draft *Draft
+	}
+	// ReleaseIn is the release of a held mail by someone entitled to it.
+	ReleaseIn struct {
+		Hold    string
+		By      string // engineer key or admin
+		Author  string // whose answer it becomes
+		Mail    *Mail  // the held mail
+		Answers int
+		Draft   *Draft
+	}
+	// DiscardIn drops a held mail.
+	DiscardIn struct{ Hold, By string }
+	// DeliveryIn is the outcome of one recipient of an outgoing mail.
+	DeliveryIn struct {
+		OutID     string
+		Answer    bool   // to a customer; else to an engineer
+		Author    string // of an answer
+		Engineer  string // a copy is for
+		Of        int    // the Received event of a copy
+		Recipient string
+		State     string // sent, failed, unknown, again
+		Reply     string
+		// Bounce is set when a report said so, later.
+		Bounce    *BounceRecipient
+		MessageID string // of the report
+	}
+	// CameBackIn is our own copy, found in the mailbox.
+	CameBackIn struct{ OutID, Alias string }
+	// LookIn asks to look again: an engineer may have come on duty, or the
+	// owner may have left.
+	LookIn struct{}
+	// AdminIn is what an admin asked for on the command line.
+	AdminIn struct {
+		By, Verb, Engineer string
+	}
+)
+
+func (MailIn) input()     {}
+func (ReleaseIn) input()  {}
+func (DiscardIn) input()  {}
+func (DeliveryIn) input() {}
+func (CameBackIn) input() {}
+func (LookIn) input()     {}
+func (AdminIn) input()    {}
+
+// Draft tells how composing an answer went.
+type Draft struct {
+	Encrypted bool
+	// Findings are internal things that could not be taken out; Final is set
+	// when one of them may not be let go by anyone.
+	Findings []string
+	Final    bool
+}
+
+// Step says what follows when in happens to c. A conversation that is not
+// opened yet has no events. Step changes nothing; the same arguments have the
+// same result.
+func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
+	s := &step{c: c, w: w}
+	switch in := in.(type) {
+	case MailIn:
+		s.mail(in)
+	case ReleaseIn:
+		s.release(in)
+	case DiscardIn:
+		s.discard(in)
+	case DeliveryIn:
+		s.delivery(in)
+	case CameBackIn:
+		s.event(CameBack(in))
+	case LookIn:
+		s.look()
+	case AdminIn:
+		if err := s.admin(in); err != nil {
+			return c, Result{}, err
+		}
+	default:
+		return c, Result{}, fmt.Errorf("stepping conversation %d: unknown input %T", c.ID, in)
+	}
+	return s.c, s.r, nil
+}
+
+// step is one Step under way: the conversation as it becomes, and what
+// follows so far.
+type step struct {
+	c Conversation
+	w World
+	r Result
+}
+
+// event appends an event and returns its number.
+func (s *step) event(b EventBody) int {
+	e := Event{N: s.c.N + 1, At: s.w.Now, Body: b}
+	s.r.Events = append(s.r.Events, e)
+	s.c = s.c.Apply(e)
+	return e.N
+}
+
+func (s *step) effect(e Effect) { s.r.Effects = append(s.r.Effects, e) }
+
+// outID names an outgoing mail after its conversation, the event it follows
+// from and its place among the effects: the same after a crash.
+func (s *step) outID() string {
+	return fmt.Sprintf("%d.%d.%d", s.c.ID, s.c.N, len(s.r.Effects))
+}
+
+func (s *step) notify(n Notify) {
+	n.OutID = s.outID()
+	s.effect(n)
+}
+
+func (s *step) mail(in MailIn) {
+	if s.c.N == 0 {
+		s.event(Opened{Subject: in.Mail.Subject, SubjectBase: in.Mail.SubjectBase, Customer: s.person(in.Mail), Linked: in.Found.Conversation})
+	}
+	for _, engineer := range in.Authority.Burn {
+		s.event(Burnt{Engineer: engineer, Why: "a mail of " + in.Mail.Sender().Key() + " carries it"})
+	}
+	switch {
+	case in.Authority.Doubt != "":
+		s.hold(in, in.Authority.Doubt, in.Authority.Reason)
+	case in.Class == ClassEngineer && in.Authority.Proven:
+		s.engineer(in)
+	case in.Class == ClassAutoReply, in.Class == ClassBounce:
+		s.event(s.received(in, true)) // on the record; nobody is told
+	default:
+		s.customer(in)
+	}
+}
+
+// person is who wrote: behind a list or group that rewrote From, the person
+// is in Reply-To.
+func (s *step) person(m *Mail) Address {
+	from := m.Sender()
+	if (s.w.Names.Ours(from.Addr) || from.Addr == "") && len(m.ReplyTo) > 0 {
+		return m.ReplyTo[0]
+	}
+	return from
+}
+
+// maxRemembered bounds the ids of one mail's References that are kept.
+const maxRemembered = 50
+
+func (s *step) received(in MailIn, silent bool) Received {
+	m := in.Mail
+	refs := m.References
+	for _, id := range m.InReplyTo {
+		if !slices.Contains(refs, id) {
+			refs = append(slices.Clone(refs), id)
+		}
+	}
+	if len(refs) > maxRemembered {
+		refs = append(slices.Clone(refs[:1]), refs[len(refs)-maxRemembered+1:]...)
+	}
+	reason := in.Found.Reason
+	if reason == "" {
+		reason = ByNothing
+	}
+	return Received{
+		MessageID: m.MessageID, References: refs, Class: in.Class, Evidence: in.Evidence, Matched: reason,
+		From: s.person(m), ReplyTo: m.ReplyTo, To: m.To, Cc: m.Cc, Subject: m.Subject, Date: m.Date,
+		Size: m.Size, Silent: silent, Problems: m.Problems,
+	}
+}
+
+func (s *step) customer(in MailIn) {
+	from := s.person(in.Mail)
+	if s.c.State == StateClosed || s.c.State == StateHistory {
+		s.event(Reopened{Why: from.Key() + " wrote"})
+	}
+	if !s.c.Participant(from.Addr) {
+		s.event(Joined{Address: from, By: string(in.Found.Reason)})
+	}
+	n := s.event(s.received(in, false))
+	s.effect(KeepRaw{Of: n})
+	s.distribute(in.Mail)
+}
+
+func (s *step) look() {
+	if s.c.State != StateOpen || len(s.c.Pending) == 0 {
+		return
+	}
+	s.distribute(nil)
+}
+
+// distribute sees to it that what the customer's side wrote is with an
+// engineer: the owner while she may keep it, else the next of the rotation.
+// m is the mail in hand, nil when there is none.
+func (s *step) distribute(m *Mail) {
+	owner := s.c.Owner
+	if owner != "" && !s.keeps(owner) {
+		why := s.w.Rotation.Presence(owner, s.w.Now, s.w.Leave).Why
+		if !s.pick(m, owner, HowHanded, nameOf(s.w.Rotation, owner)+" is "+why) {
+			s.wait()
+			return
+		}
+	} else if owner == "" {
+		if !s.pick(m, "", HowTurn, "") {
+			s.wait()
+			return
+		}
+	}
+	s.copies(s.c.Owner, owner != "" && owner != s.c.Owner)
+}
+
+func (s *step) keeps(owner string) bool {
+	if _, ok := s.w.Rotation.Engineer(owner); !ok {
+		return false // she left
+	}
+	switch s.w.Rotation.Policy.KeepOwner {
+	case KeepAlways:
+		return true
+	case KeepNever:
+		return false
+	}
+	return s.w.Rotation.Presence(owner, s.w.Now, s.w.Leave).OnDuty
+}
+
+// pick asks the rotation. Conversations handed on have pointers of their own:
+// they must not cost anyone her turn at a new one.
+func (s *step) pick(m *Mail, from string, how How, because string) bool {
+	req := PickRequest{Now: s.w.Now, Off: s.w.Leave, Load: s.w.Load, Subject: s.c.Subject, From: s.c.Customer.Addr}
+	if m != nil {
+		req.Body = m.NewText
+		req.To = recipients(m)
+	}
+	if from != "" {
+		req.Exclude = []string{from}
+	}
+	pointers := s.w.Turns
+	if how != HowTurn {
+		pointers = s.w.Handed
+	}
+	choice, delta, ok := Pick(s.w.Rotation, req, pointers)
+	if !ok {
+		s.nobody(choice)
+		return false
+	}
+	why := choice.Why
+	if because != "" {
+		why = because + "; " + why
+	}
+	s.event(Assigned{Engineer: choice.Engineer, From: from, Why: why, How: how})
+	s.effect(TakeTurn{Delta: delta, How: how})
+	return true
+}
+
+func (s *step) nobody(choice Choice) {
+	if s.c.Waits {
+		return // said already
+	}
+	n := s.event(Waiting{Why: choice.Why})
+	if choice.TellAdmins {
+		s.notify(Notify{Kind: NoticeNobody, Reason: choice.Why, Event: n, Quote: true})
+	}
+}
+
+func (s *step) wait() {
+	if at, ok := s.w.Rotation.NextChange(s.w.Now, s.w.Leave); ok {
+		s.effect(WaitUntil{At: at})
+	}
+}
+
+// handOver sends a new owner what she needs to go on: the mails that wait,
+// else the newest one, with the story.
+func (s *step) handOver(engineer string) {
+	if len(s.c.Pending) > 0 {
+		s.copies(engineer, true)
+		return
+	}
+	of := s.newest()
+	if of == 0 {
+		return
+	}
+	out := s.outID()
+	id := s.w.Names.MailID(s.w.Minter, out)
+	s.effect(SendCopy{OutID: out, MessageID: id, Engineer: engineer, Of: of, Story: true})
+	s.event(Copied{Engineer: engineer, OutID: out, MessageID: id, Of: of})
+}
+
+// copies queues every pending mail to the engineer.
+func (s *step) copies(engineer string, story bool) {
+	for _, of := range slices.Clone(s.c.Pending) {
+		out := s.outID()
+		id := s.w.Names.MailID(s.w.Minter, out)
+		s.effect(SendCopy{OutID: out, MessageID: id, Engineer: engineer, Of: of, Story: story})
+		s.event(Copied{Engineer: engineer, OutID: out, MessageID: id, Of: of})
+		s.effect(DropRaw{Of: of})
+		s.effect(Seen{Of: of})
+		story = false // once is enough
+	}
+}

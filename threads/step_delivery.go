@@ -1,0 +1,66 @@
+package threads
+
+// maxMoves is how many owners one conversation may lose because mail to them
+// fails: then it is the mail that is at fault, and a person decides.
+const maxMoves = 1
+
+// delivery records what became of an outgoing mail and acts on failure: an
+// answer's author is told and the conversation is open again; a copy that did
+// not arrive goes to the next engineer, then to the admins.
+func (s *step) delivery(in DeliveryIn) {
+	var n int
+	if b := in.Bounce; b != nil {
+		n = s.event(Bounced{
+			OutID: in.OutID, MessageID: in.MessageID, Recipient: b.Address, Action: b.Action, Status: b.Status, Diagnostic: b.Diagnostic,
+		})
+		if b.Action != "failed" {
+			return
+		}
+	} else {
+		n = s.event(Delivered{OutID: in.OutID, Recipient: in.Recipient, State: in.State, Reply: in.Reply})
+		if in.State != "failed" {
+			return
+		}
+	}
+	if in.Answer {
+		s.answerFailed(in, n)
+		return
+	}
+	s.copyFailed(in, n)
+}
+
+func (s *step) answerFailed(in DeliveryIn, n int) {
+	if s.c.State == StateClosed {
+		s.event(Reopened{Why: "an answer did not arrive"})
+	}
+	whom := in.Author
+	if _, ok := s.w.Rotation.Engineer(whom); !ok {
+		whom = "" // she left: the admins
+	}
+	s.notify(Notify{Kind: NoticeFailed, Engineer: whom, Reason: in.words(), Event: n, Quote: true})
+}
+
+func (in DeliveryIn) words() string {
+	recipient, said := in.Recipient, in.Reply
+	if in.Bounce != nil {
+		recipient, said = in.Bounce.Address, in.Bounce.Diagnostic
+		if said == "" {
+			said = in.Bounce.Status
+		}
+	}
+	if said == "" {
+		return "the mail to " + recipient + " could not be delivered"
+	}
+	return "the mail to " + recipient + " could not be delivered: " + said
+}
+
+func (s *step) copyFailed(in DeliveryIn, n int) {
+	if s.c.State != StateOpen || s.c.Owner != in.Engineer {
+		return // somebody else has it by now
+	}
+	if s.c.Moves >= maxMoves || !s.pick(nil, in.Engineer, HowFailed, "mail to "+nameOf(s.w.Rotation, in.Engineer)+" fails") {
+		s.notify(Notify{Kind: NoticeUnsent, Reason: in.words(), Event: n})
+		return
+	}
+	s.handOver(s.c.Owner)
+}

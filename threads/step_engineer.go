@@ -1,0 +1,260 @@
+package threads
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// engineer handles a mail that is proven to be an engineer's. Everything that
+// is doubtful is held: nothing of it goes out, and she gets it back.
+func (s *step) engineer(in MailIn) {
+	a, m := in.Authority, in.Mail
+	text := !m.AnswerEmpty
+	if a.Loose && text && !s.sameSubject(m) {
+		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
+		return
+	}
+	if reason := s.impossible(m, text); reason != "" {
+		s.hold(in, WhyCommand, reason)
+		return
+	}
+	if !text && len(m.Commands) == 0 {
+		s.hold(in, WhyEmpty, "there is nothing in it but quotation")
+		return
+	}
+	note := commanded(m, "note")
+	if text && !note {
+		if why, reason := s.answerable(in); why != "" {
+			s.hold(in, why, reason)
+			return
+		}
+		s.accept(a.Engineer, m, s.view(a), "")
+	}
+	if note && text {
+		s.event(Noted{Author: a.Engineer, MessageID: m.MessageID})
+	}
+	s.exposed(a.Engineer, m)
+	s.commands(a.Engineer, m)
+}
+
+func (s *step) sameSubject(m *Mail) bool {
+	return strings.EqualFold(m.SubjectBase, s.c.SubjectBase)
+}
+
+func commanded(m *Mail, word string) bool {
+	return slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == word })
+}
+
+// impossible says why the commands of a mail cannot be done; "" when they
+// can. Nothing is done by halves: one that cannot holds the whole mail.
+func (s *step) impossible(m *Mail, text bool) string {
+	for _, c := range m.Commands {
+		switch c.Word {
+		case "close", "reopen", "take":
+			if c.Arg != "" {
+				return fmt.Sprintf("/%s takes nothing behind it, but there is %q", c.Word, c.Arg)
+			}
+		case "note":
+			if !text {
+				return "/note has no text below it"
+			}
+		case "assign":
+			if _, reason := s.colleague(c.Arg); reason != "" {
+				return reason
+			}
+		case "send", "discard":
+			return "/" + c.Word + " belongs into a reply to the notice of a held mail"
+		default:
+			return fmt.Sprintf("/%s is no command I know; I know /note, /take, /assign, /close, /reopen, /send and /discard", c.Word)
+		}
+	}
+	return ""
+}
+
+// colleague finds the engineer a command names: by address, local part, full
+// or first name where only one person is meant.
+func (s *step) colleague(who string) (string, string) {
+	want := strings.ToLower(strings.Trim(who, " @<>"))
+	if want == "" {
+		return "", "/assign needs a name behind it"
+	}
+	var hits []string
+	for i := range s.w.Rotation.Engineers {
+		e := &s.w.Rotation.Engineers[i]
+		first, _, _ := strings.Cut(strings.ToLower(e.Name), " ")
+		local, _, _ := strings.Cut(e.Key, "@")
+		if strings.ToLower(e.Name) == want || e.Key == want {
+			return e.Key, ""
+		}
+		if first == want || local == want {
+			hits = append(hits, e.Key)
+		}
+	}
+	switch len(hits) {
+	case 1:
+		return hits[0], ""
+	case 0:
+		return "", fmt.Sprintf("nobody in the rotation is called %q", who)
+	}
+	return "", fmt.Sprintf("%q may be any of %s", who, strings.Join(hits, ", "))
+}
+
+// view is the Received event an engineer's mail answers: that of the copy her
+// In-Reply-To names, else the newest she was sent.
+func (s *step) view(a Authority) int {
+	if a.View != 0 {
+		return a.View
+	}
+	return s.c.Desks[a.Engineer].Newest
+}
+
+// answerable says why a text may not go to the customer.
+func (s *step) answerable(in MailIn) (Why, string) {
+	a := in.Authority
+	if reason := s.stale(a); reason != "" {
+		return WhyStale, reason
+	}
+	if why, reason := draftable(in.Draft); why != "" {
+		return why, reason
+	}
+	if to, cc := s.c.Recipients(s.w.Names, s.view(a)); len(to)+len(cc) == 0 {
+		return WhyNobody, "there is nobody left to send it to"
+	}
+	return "", ""
+}
+
+func draftable(d *Draft) (Why, string) {
+	switch {
+	case d == nil:
+		return WhyEmpty, "there is no text in it"
+	case d.Encrypted:
+		return WhySealed, "it is encrypted, so it cannot be checked before it goes to the customer; send it in the clear"
+	case len(d.Findings) > 0:
+		return WhyLeak, "it would show the customer something internal: " + strings.Join(d.Findings, "; ")
+	}
+	return "", ""
+}
+
+// stale says what a colleague did that the author had not seen when she
+// wrote.
+func (s *step) stale(a Authority) string {
+	seen := s.c.Desks[a.Engineer].Seen
+	if a.View != 0 {
+		seen = a.View
+	}
+	if m := s.c.Answer; m.By != "" && m.By != a.Engineer && m.Event > seen {
+		return nameOf(s.w.Rotation, m.By) + " has answered meanwhile"
+	}
+	if m := s.c.Moved; m.By != "" && m.By != a.Engineer && m.Event > seen {
+		return "it was noted on or handed to " + nameOf(s.w.Rotation, m.By) + " meanwhile"
+	}
+	return ""
+}
+
+// accept makes the answer: its recipients are frozen here.
+func (s *step) accept(author string, m *Mail, answers int, hold string) {
+	to, cc := s.c.Recipients(s.w.Names, answers)
+	var added []Address
+	for _, a := range Exposed(s.w.Names, s.w.Rotation, m) {
+		if !hasAddress(to, a.Addr) && !hasAddress(cc, a.Addr) {
+			added = append(added, a)
+		}
+	}
+	if owner := s.c.Owner; owner != author {
+		s.event(Assigned{Engineer: author, From: owner, Why: nameOf(s.w.Rotation, author) + " answered it", How: HowTaken})
+	}
+	out := s.outID()
+	id := s.w.Names.MailID(s.w.Minter, out)
+	s.effect(SendAnswer{OutID: out, MessageID: id, Author: author, Answers: answers, To: to, Cc: cc, Added: added})
+	newest := s.newest()
+	s.event(Accepted{
+		Author: author, OutID: out, MessageID: id, Her: m.MessageID, To: to, Cc: cc, Added: added,
+		Answers: answers, Hold: hold, Subject: s.c.Subject,
+	})
+	if answers != 0 {
+		s.effect(Answered{Of: answers})
+	}
+	if newest > answers && answers != 0 && !slices.Contains(s.c.Pending, newest) {
+		s.notify(Notify{Kind: NoticeCrossed, Engineer: author, Event: newest,
+			Reason: "your answer is on its way, but the customer wrote again before it left"})
+	}
+}
+
+func (s *step) newest() int {
+	if len(s.c.Mails) == 0 {
+		return 0
+	}
+	return s.c.Mails[len(s.c.Mails)-1].Event
+}
+
+// exposed burns the author's token when her mail also went to people who are
+// no engineers: they have it now.
+func (s *step) exposed(engineer string, m *Mail) {
+	if people := Exposed(s.w.Names, s.w.Rotation, m); len(people) > 0 {
+		s.event(Burnt{Engineer: engineer, Why: "her mail also went to " + people[0].Key()})
+	}
+}
+
+func (s *step) commands(engineer string, m *Mail) {
+	for _, c := range m.Commands {
+		switch c.Word {
+		case "take":
+			s.assign(engineer, HowTaken, "took it")
+		case "assign":
+			if key, _ := s.colleague(c.Arg); key != "" {
+				s.assign(key, HowHand, nameOf(s.w.Rotation, engineer)+" gave it away")
+			}
+		case "close":
+			s.close(engineer)
+		case "reopen":
+			if s.c.State == StateClosed {
+				s.event(Reopened{Why: nameOf(s.w.Rotation, engineer) + " asked for it"})
+			}
+		}
+	}
+}
+
+func (s *step) close(by string) {
+	if s.c.State != StateOpen {
+		return
+	}
+	for _, of := range s.c.Pending {
+		s.effect(DropRaw{Of: of})
+	}
+	s.event(Closed{By: by})
+}
+
+// assign gives the conversation to an engineer by hand. Who gets it learns of
+// it by the customer's newest mail, with the story.
+func (s *step) assign(to string, how How, why string) {
+	if s.c.Owner == to {
+		return
+	}
+	s.event(Assigned{Engineer: to, From: s.c.Owner, Why: why, How: how})
+	s.handOver(to)
+}
+
+// Recipients is who an answer to a mail of the customer's side goes to: its
+// Reply-To, else its From, and in Cc its other recipients and the
+// conversation's customer; never ourselves.
+func (c *Conversation) Recipients(n Names, answers int) (to, cc []Address) {
+	h, ok := c.HeardAt(answers)
+	if !ok && len(c.Mails) > 0 {
+		h = c.Mails[len(c.Mails)-1]
+	}
+	for _, a := range h.Reply {
+		if !n.Ours(a.Addr) {
+			to = withAddress(to, a)
+		}
+	}
+	for _, a := range append(slices.Clone(h.Others), c.Customer) {
+		if !n.Ours(a.Addr) && !hasAddress(to, a.Addr) {
+			cc = withAddress(cc, a)
+		}
+	}
+	if len(to) == 0 {
+		to, cc = cc, nil
+	}
+	return to, cc
+}

@@ -1,0 +1,96 @@
+package threads
+
+import (
+	"fmt"
+	"strings"
+)
+
+// HoldID names a held mail after its conversation and event.
+func HoldID(conv ID, event int) string { return fmt.Sprintf("%d-%d", conv, event) }
+
+// hold keeps a mail back and tells whoever can say what it is: the author at
+// the address of the rotation file, never at one from the mail.
+func (s *step) hold(in MailIn, why Why, reason string) {
+	a := in.Authority
+	id := HoldID(s.c.ID, s.c.N+1)
+	asked := a.Engineer
+	n := s.event(HeldBack{
+		Hold: id, Asked: asked, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
+	})
+	s.effect(Keep{
+		Hold: id, Asked: asked, Why: why, Reason: reason, Proven: a.Proven,
+		Answers: s.view(a), Engineer: a.Engineer,
+	})
+	if asked != "" {
+		s.notify(Notify{Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true})
+	}
+	if why == WhyForged {
+		s.forged(a, id, n, reason)
+	}
+}
+
+// forged tells the owner of a token that somebody else used it, and the
+// admins.
+func (s *step) forged(a Authority, hold string, event int, reason string) {
+	if _, ok := s.w.Rotation.Engineer(a.Owner); ok && a.Owner != a.Engineer {
+		s.notify(Notify{Kind: NoticeForged, Engineer: a.Owner, Reason: reason, Event: event})
+	}
+	s.notify(Notify{Kind: NoticeForged, Reason: reason, Hold: hold, Event: event})
+}
+
+// release sends a held mail. Whoever released it has seen the reason, so a
+// stale view no longer stands in the way; something internal in it still does.
+func (s *step) release(in ReleaseIn) {
+	if !s.held(in.Hold) {
+		return
+	}
+	why, reason := draftable(in.Draft)
+	if why == WhyLeak && !in.Draft.Final {
+		why = ""
+	}
+	if why != "" {
+		s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Quote: true,
+			Reason: "it cannot be sent: " + reason})
+		return
+	}
+	s.event(Settled{Hold: in.Hold, By: in.By, How: "sent"})
+	if s.c.State != StateOpen {
+		s.event(Reopened{Why: "a held answer was released"})
+	}
+	s.accept(in.Author, in.Mail, in.Answers, in.Hold)
+	s.effect(Release{Hold: in.Hold})
+}
+
+func (s *step) discard(in DiscardIn) {
+	if !s.held(in.Hold) {
+		return
+	}
+	s.event(Settled{Hold: in.Hold, By: in.By, How: "discarded"})
+	s.effect(Release{Hold: in.Hold})
+}
+
+func (s *step) held(id string) bool {
+	for _, h := range s.c.Holds {
+		if h == id {
+			return true
+		}
+	}
+	return false
+}
+
+// admin does what an admin asked for on the command line.
+func (s *step) admin(in AdminIn) error {
+	switch in.Verb {
+	case "assign":
+		key, reason := s.colleague(in.Engineer)
+		if reason != "" {
+			return fmt.Errorf("assigning conversation %d: %s", s.c.ID, strings.TrimPrefix(reason, "/"))
+		}
+		s.assign(key, HowHand, in.By+" assigned it")
+	case "close":
+		s.close(in.By)
+	default:
+		return fmt.Errorf("conversation %d: %q is not known", s.c.ID, in.Verb)
+	}
+	return nil
+}
