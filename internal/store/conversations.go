@@ -1,0 +1,250 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"postroom/threads"
+)
+
+// NewConversation takes the next conversation number.
+func (tx *Tx) NewConversation() (threads.ID, error) {
+	n, err := tx.bucket(bConversations).NextSequence()
+	return threads.ID(n), err
+}
+
+// Conversation returns the state of a conversation.
+func (tx *Tx) Conversation(id threads.ID) (threads.Conversation, bool, error) {
+	var c threads.Conversation
+	ok, err := tx.get(bConversations, u64(uint64(id)), &c)
+	return c, ok, err
+}
+
+// Commit appends events to a conversation and stores the state that follows
+// from them.
+func (tx *Tx) Commit(c threads.Conversation, events []threads.Event) error {
+	for _, e := range events {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("storing event %d of conversation %d: %w", e.N, c.ID, err)
+		}
+		key := eventKey(c.ID, e.N)
+		if tx.bucket(bEvents).Get(key) != nil {
+			return fmt.Errorf("storing event %d of conversation %d: there is one", e.N, c.ID)
+		}
+		if err := tx.bucket(bEvents).Put(key, append([]byte{recordVersion}, data...)); err != nil {
+			return err
+		}
+	}
+	return tx.put(bConversations, u64(uint64(c.ID)), c)
+}
+
+// Events returns the history of a conversation.
+func (tx *Tx) Events(id threads.ID) ([]threads.Event, error) {
+	var all []threads.Event
+	prefix := u64(uint64(id))
+	c := tx.bucket(bEvents).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		var e threads.Event
+		if err := decode(v, &e); err != nil {
+			return nil, fmt.Errorf("reading the events of conversation %d: %w", id, err)
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// EachConversation walks all conversations by number.
+func (tx *Tx) EachConversation(f func(threads.Conversation) error) error {
+	return tx.bucket(bConversations).ForEach(func(k, v []byte) error {
+		var c threads.Conversation
+		if err := decode(v, &c); err != nil {
+			return fmt.Errorf("reading conversation %x: %w", k, err)
+		}
+		return f(c)
+	})
+}
+
+func eventKey(id threads.ID, n int) []byte { return append(u64(uint64(id)), u32(uint32(n))...) }
+
+// SetText keeps the text of the mail of an event, at most threads.MaxText
+// octets of it, compressed.
+func (tx *Tx) SetText(id threads.ID, n int, text string) error {
+	if text == "" {
+		return nil
+	}
+	if len(text) > threads.MaxText {
+		text = text[:threads.MaxText]
+	}
+	var buf bytes.Buffer
+	buf.WriteByte(recordVersion)
+	w, err := flate.NewWriter(&buf, flate.BestSpeed)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return tx.bucket(bTexts).Put(eventKey(id, n), buf.Bytes())
+}
+
+// Text returns the text kept of an event's mail, "" when there is none.
+func (tx *Tx) Text(id threads.ID, n int) (string, error) {
+	data := tx.bucket(bTexts).Get(eventKey(id, n))
+	if data == nil {
+		return "", nil
+	}
+	if data[0] != recordVersion {
+		return "", fmt.Errorf("reading the text of event %d.%d: record version %x is not known", id, n, data[0])
+	}
+	r := io.LimitReader(flate.NewReader(bytes.NewReader(data[1:])), threads.MaxText+1)
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return "", fmt.Errorf("reading the text of event %d.%d: %w", id, n, err)
+	}
+	return string(text), nil
+}
+
+// KeepRaw keeps the raw mail of an event, with a reference of its own.
+func (tx *Tx) KeepRaw(id threads.ID, n int, ref Ref) error {
+	if err := tx.Retain(ref); err != nil {
+		return err
+	}
+	return tx.put(bKept, eventKey(id, n), ref)
+}
+
+// Kept returns the raw mail kept for an event.
+func (tx *Tx) Kept(id threads.ID, n int) (Ref, bool, error) {
+	var ref Ref
+	ok, err := tx.get(bKept, eventKey(id, n), &ref)
+	return ref, ok, err
+}
+
+// DropRaw lets the raw mail kept for an event go.
+func (tx *Tx) DropRaw(id threads.ID, n int) error {
+	ref, ok, err := tx.Kept(id, n)
+	if err != nil || !ok {
+		return err
+	}
+	if err := tx.bucket(bKept).Delete(eventKey(id, n)); err != nil {
+		return err
+	}
+	return tx.Release(ref)
+}
+
+// Hold is a mail kept back. It holds a reference to its raw mail.
+type Hold struct {
+	ID           string      `json:"id"`
+	Conversation threads.ID  `json:"conversation,omitempty"` // 0: of none
+	Event        int         `json:"event,omitempty"`
+	Engineer     string      `json:"engineer,omitempty"` // whose address it is from
+	Asked        string      `json:"asked,omitempty"`    // who may release it
+	From         string      `json:"from"`               // as the mail has it
+	Subject      string      `json:"subject"`
+	Why          threads.Why `json:"why"`
+	Reason       string      `json:"reason"`
+	Answers      int         `json:"answers,omitempty"`
+	Raw          Ref         `json:"raw"`
+	UID          UID         `json:"uid"`
+	At           int64       `json:"at"` // Unix seconds
+}
+
+// SetHold stores a held mail and, when it is new, takes its reference.
+func (tx *Tx) SetHold(h Hold) error {
+	if tx.bucket(bHolds).Get([]byte(h.ID)) == nil {
+		if err := tx.Retain(h.Raw); err != nil {
+			return err
+		}
+	}
+	return tx.put(bHolds, []byte(h.ID), h)
+}
+
+// Hold returns a held mail.
+func (tx *Tx) Hold(id string) (Hold, bool, error) {
+	var h Hold
+	ok, err := tx.get(bHolds, []byte(id), &h)
+	return h, ok, err
+}
+
+// DropHold removes a held mail and its reference.
+func (tx *Tx) DropHold(id string) error {
+	h, ok, err := tx.Hold(id)
+	if err != nil || !ok {
+		return err
+	}
+	if err := tx.bucket(bHolds).Delete([]byte(id)); err != nil {
+		return err
+	}
+	return tx.Release(h.Raw)
+}
+
+// Holds returns all held mails, by id.
+func (tx *Tx) Holds() ([]Hold, error) {
+	var all []Hold
+	err := tx.bucket(bHolds).ForEach(func(k, v []byte) error {
+		var h Hold
+		if err := decode(v, &h); err != nil {
+			return fmt.Errorf("reading hold %q: %w", k, err)
+		}
+		all = append(all, h)
+		return nil
+	})
+	return all, err
+}
+
+// Pointers returns whose turn it is under a name; the zero value before the
+// first pick.
+func (tx *Tx) Pointers(name string) (threads.Pointers, error) {
+	var p threads.Pointers
+	_, err := tx.get(bRotation, []byte("pointers-"+name), &p)
+	return p, err
+}
+
+// SetPointers stores whose turn it is, in the transaction that assigns.
+func (tx *Tx) SetPointers(name string, p threads.Pointers) error {
+	return tx.put(bRotation, []byte("pointers-"+name), p)
+}
+
+// RotationVersion is one accepted version of the rotation file.
+type RotationVersion struct {
+	Version string   `json:"version"`
+	Unix    int64    `json:"unix"` // when it was accepted, seconds
+	Text    []byte   `json:"text"`
+	Changes []string `json:"changes,omitempty"`
+}
+
+// AddRotation stores an accepted version of the rotation file.
+func (tx *Tx) AddRotation(v RotationVersion) error {
+	seq, err := tx.bucket(bRotation).NextSequence()
+	if err != nil {
+		return err
+	}
+	return tx.put(bRotation, append([]byte("version"), u64(seq)...), v)
+}
+
+// LastRotation returns the newest accepted version.
+func (tx *Tx) LastRotation() (RotationVersion, bool, error) {
+	var v RotationVersion
+	prefix := []byte("version")
+	c := tx.bucket(bRotation).Cursor()
+	k, data := c.Seek(append(append([]byte(nil), prefix...), u64(^uint64(0))...))
+	if k == nil {
+		k, data = c.Last()
+	} else {
+		k, data = c.Prev()
+	}
+	if !bytes.HasPrefix(k, prefix) {
+		return v, false, nil
+	}
+	return v, true, decode(data, &v)
+}
+
+// conversationOf reads the number in an event's key.
+func conversationOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }

@@ -1,0 +1,259 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// InboxRecord is one thing that happened and waits for the gateway. Exactly
+// one of the pointers is set. There is one door: mail, delivery outcomes,
+// timers and admins all come in here, so one goroutine sees them in order.
+type InboxRecord struct {
+	Seq uint64    `json:"seq"`
+	At  time.Time `json:"at"`
+
+	Mail     *InMail       `json:"mail,omitempty"`
+	History  *InHistory    `json:"history,omitempty"`
+	Gone     *InGone       `json:"gone,omitempty"`
+	Delivery *Delivery     `json:"delivery,omitempty"`
+	CaughtUp *CaughtUp     `json:"caught_up,omitempty"`
+	Timer    *Timer        `json:"timer,omitempty"`
+	Admin    *AdminRequest `json:"admin,omitempty"`
+	Rotation *InRotation   `json:"rotation,omitempty"`
+
+	Tries     int    `json:"tries,omitempty"` // failed attempts to process it
+	LastError string `json:"last_error,omitempty"`
+}
+
+// InMail is a mail taken from the mailbox, its raw octets in the spool. The
+// record holds one reference to Raw.
+type InMail struct {
+	UID          UID       `json:"uid"`
+	InternalDate time.Time `json:"internal_date"`
+	Seen         bool      `json:"seen,omitempty"`
+	Raw          Ref       `json:"raw"`
+	// Cut says why Raw is not the whole mail: a limit and its value, or what
+	// the server did. "" means whole. FullSize is RFC822.SIZE.
+	Cut      string `json:"cut,omitempty"`
+	FullSize int64  `json:"full_size"`
+	// Parked is when a mail began to wait for the history import; zero when
+	// it never did.
+	Parked time.Time `json:"parked,omitzero"`
+}
+
+// InHistory is a range of old mail of which only header fields were read.
+type InHistory struct {
+	Folder   string          `json:"folder"`
+	Validity uint32          `json:"uidvalidity"`
+	Mails    []HistoryHeader `json:"mails"` // newest first
+	// Last says that with this range the import is complete.
+	Last bool `json:"last,omitempty"`
+}
+
+// HistoryHeader is an old mail: the header fields threading needs, raw.
+type HistoryHeader struct {
+	UID          uint32    `json:"uid"`
+	InternalDate time.Time `json:"internal_date"`
+	Size         int64     `json:"size"`
+	Header       []byte    `json:"header"` // the fields as the server gave them, bounded by imapsync
+}
+
+// InGone is a UID that was announced but could not be fetched any more.
+type InGone struct {
+	UID UID    `json:"uid"`
+	Why string `json:"why"`
+}
+
+// CaughtUp says that a look at a folder which began at Began saw everything
+// up to the folder's end. It is written only while an outbox mail is
+// unresolved: it is what decides whether our own copy can still come.
+type CaughtUp struct {
+	Folder string    `json:"folder"`
+	Began  time.Time `json:"began"`
+}
+
+// AdminRequest is what an admin asked for over the control socket.
+type AdminRequest struct {
+	ID   string            `json:"id"` // chosen by the caller, to find the answer
+	By   string            `json:"by"` // the acting user
+	Verb string            `json:"verb"`
+	Args map[string]string `json:"args,omitempty"`
+}
+
+// InRotation says that the rotation file changed: a good version is in the
+// rotation bucket, a bad one comes with its error text.
+type InRotation struct {
+	Version string   `json:"version"`
+	Changes []string `json:"changes,omitempty"`
+	Error   string   `json:"error,omitempty"`
+}
+
+// AddInbox appends a record to the inbox and sets its Seq. The caller has
+// retained the raw mail a record refers to.
+func (tx *Tx) AddInbox(r InboxRecord) error {
+	seq, err := tx.bucket(bInbox).NextSequence()
+	if err != nil {
+		return err
+	}
+	r.Seq = seq
+	tx.touched(WakeInbox)
+	return tx.put(bInbox, u64(seq), r)
+}
+
+// AddMail puts fetched mail into the inbox, in the given order, and moves the
+// cursor, in this transaction. Each record takes its reference to the spool.
+func (tx *Tx) AddMail(at time.Time, mails []InMail, c Cursor) error {
+	for i := range mails {
+		if err := tx.Retain(mails[i].Raw); err != nil {
+			return err
+		}
+		if err := tx.AddInbox(InboxRecord{At: at, Mail: &mails[i]}); err != nil {
+			return err
+		}
+	}
+	return tx.SetCursor(c)
+}
+
+// Inbox returns up to max records, oldest first.
+func (tx *Tx) Inbox(max int) ([]InboxRecord, error) { return tx.records(bInbox, max) }
+
+// InboxLen counts the records that wait, parked ones included.
+func (tx *Tx) InboxLen() int {
+	return tx.bucket(bInbox).Stats().KeyN + tx.bucket(bParked).Stats().KeyN
+}
+
+// UpdateInbox stores a record again, under its Seq.
+func (tx *Tx) UpdateInbox(r InboxRecord) error { return tx.put(bInbox, u64(r.Seq), r) }
+
+// DropInbox removes a record. What it said must be recorded in the same
+// transaction; a mail's reference to the spool is the caller's to release.
+func (tx *Tx) DropInbox(seq uint64) error { return tx.bucket(bInbox).Delete(u64(seq)) }
+
+// Park takes a record out of the inbox until Unpark.
+func (tx *Tx) Park(r InboxRecord) error {
+	if err := tx.DropInbox(r.Seq); err != nil {
+		return err
+	}
+	return tx.put(bParked, u64(r.Seq), r)
+}
+
+// Parked returns the parked records, oldest first.
+func (tx *Tx) Parked() ([]InboxRecord, error) { return tx.records(bParked, int(^uint(0)>>1)) }
+
+// Unpark puts a parked record back into its old place of the inbox.
+func (tx *Tx) Unpark(r InboxRecord) error {
+	if err := tx.bucket(bParked).Delete(u64(r.Seq)); err != nil {
+		return err
+	}
+	tx.touched(WakeInbox)
+	return tx.UpdateInbox(r)
+}
+
+func (tx *Tx) records(bucket string, max int) ([]InboxRecord, error) {
+	var all []InboxRecord
+	c := tx.bucket(bucket).Cursor()
+	for k, v := c.First(); k != nil && len(all) < max; k, v = c.Next() {
+		var r InboxRecord
+		if err := decode(v, &r); err != nil {
+			return nil, fmt.Errorf("reading %s record %x: %w", bucket, k, err)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// Aside is a record the gateway gave up on. It keeps the reference to the raw
+// mail.
+type Aside struct {
+	Record InboxRecord `json:"record"`
+	At     time.Time   `json:"at"`
+	Error  string      `json:"error"`
+}
+
+// SetAside moves a record from the inbox to the asides, under its Seq.
+func (tx *Tx) SetAside(r InboxRecord, at time.Time, why string) error {
+	if err := tx.DropInbox(r.Seq); err != nil {
+		return err
+	}
+	return tx.put(bAside, u64(r.Seq), Aside{Record: r, At: at, Error: why})
+}
+
+// Asides returns what was set aside, oldest first.
+func (tx *Tx) Asides() ([]Aside, error) {
+	var all []Aside
+	err := tx.bucket(bAside).ForEach(func(k, v []byte) error {
+		var a Aside
+		if err := decode(v, &a); err != nil {
+			return fmt.Errorf("reading aside %x: %w", k, err)
+		}
+		all = append(all, a)
+		return nil
+	})
+	return all, err
+}
+
+// Timer is a deadline. Setting a name again moves its deadline.
+type Timer struct {
+	Name         string    `json:"name"`
+	Due          time.Time `json:"due"`
+	Conversation uint64    `json:"conversation,omitempty"`
+}
+
+// SetTimer sets or moves the deadline of a name.
+func (tx *Tx) SetTimer(t Timer) error {
+	if err := tx.DropTimer(t.Name); err != nil {
+		return err
+	}
+	due := u64(uint64(t.Due.UnixNano()))
+	if err := tx.bucket(bTimerNames).Put([]byte(t.Name), due); err != nil {
+		return err
+	}
+	tx.touched(WakeInbox)
+	return tx.put(bTimers, append(due, t.Name...), t)
+}
+
+// DropTimer removes the deadline of a name, if it has one.
+func (tx *Tx) DropTimer(name string) error {
+	due := tx.bucket(bTimerNames).Get([]byte(name))
+	if due == nil {
+		return nil
+	}
+	key := append(append([]byte(nil), due...), name...)
+	if err := tx.bucket(bTimers).Delete(key); err != nil {
+		return err
+	}
+	return tx.bucket(bTimerNames).Delete([]byte(name))
+}
+
+// NextTimer returns the earliest deadline.
+func (tx *Tx) NextTimer() (time.Time, bool) {
+	k, _ := tx.bucket(bTimers).Cursor().First()
+	if len(k) < 8 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(k))).UTC(), true
+}
+
+// FireTimers moves the deadlines that have passed into the inbox.
+func (tx *Tx) FireTimers(now time.Time, max int) error {
+	var due []Timer
+	c := tx.bucket(bTimers).Cursor()
+	limit := uint64(now.UnixNano())
+	for k, v := c.First(); len(k) >= 8 && binary.BigEndian.Uint64(k) <= limit && len(due) < max; k, v = c.Next() {
+		var t Timer
+		if err := decode(v, &t); err != nil {
+			return fmt.Errorf("reading timer %x: %w", k, err)
+		}
+		due = append(due, t)
+	}
+	for i := range due {
+		if err := tx.DropTimer(due[i].Name); err != nil {
+			return err
+		}
+		if err := tx.AddInbox(InboxRecord{At: now, Timer: &due[i]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

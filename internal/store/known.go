@@ -1,0 +1,132 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"postroom/threads"
+)
+
+// maxID bounds an id as a key, in octets: longer ones are hashed.
+const maxID = 500
+
+func idKey(id string) []byte {
+	if len(id) <= maxID {
+		return []byte(id)
+	}
+	sum := sha256.Sum256([]byte(id))
+	return []byte("#" + hex.EncodeToString(sum[:]))
+}
+
+// AddKnown records one more thing an id stands for. An id keeps at most
+// maxKnown of them; mentions give way to mails.
+func (tx *Tx) AddKnown(id string, k threads.Known) error {
+	if id == "" {
+		return nil
+	}
+	list, err := tx.knowns(id)
+	if err != nil {
+		return err
+	}
+	if k.Kind == threads.KnownMention && len(list) > 0 {
+		return nil // it is known better, or as well
+	}
+	for i, old := range list {
+		if old == k {
+			return nil
+		}
+		if old.Kind == threads.KnownMention && len(list) >= maxKnown {
+			list = append(list[:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) >= maxKnown {
+		return nil
+	}
+	return tx.put(bMessageIDs, idKey(id), append(list, k))
+}
+
+// maxKnown bounds what one id can stand for: senders that give every mail the
+// same id must not make a record without end.
+const maxKnown = 64
+
+func (tx *Tx) knowns(id string) ([]threads.Known, error) {
+	var list []threads.Known
+	_, err := tx.get(bMessageIDs, idKey(id), &list)
+	return list, err
+}
+
+func tokenKey(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:16]
+}
+
+// AddToken records what a token stands for. Tokens are kept as digests: the
+// file does not give them away, and looking one up takes no time that tells
+// anything of it.
+func (tx *Tx) AddToken(token string, t threads.Token) error {
+	return tx.put(bTokens, tokenKey(token), t)
+}
+
+// HasToken reports whether a token is recorded.
+func (tx *Tx) HasToken(token string) bool { return tx.bucket(bTokens).Get(tokenKey(token)) != nil }
+
+// Index answers questions of package threads from this transaction. A broken
+// record makes it remember the error, which Err returns.
+type Index struct {
+	tx  *Tx
+	err error
+}
+
+// Index returns the transaction's index.
+func (tx *Tx) Index() *Index { return &Index{tx: tx} }
+
+var _ threads.Index = (*Index)(nil)
+
+// Err is the first error met.
+func (ix *Index) Err() error { return ix.err }
+
+func (ix *Index) failed(err error) {
+	if ix.err == nil && err != nil {
+		ix.err = fmt.Errorf("looking up: %w", err)
+	}
+}
+
+// Token implements threads.Index.
+func (ix *Index) Token(token string) (threads.Token, bool) {
+	var t threads.Token
+	ok, err := ix.tx.get(bTokens, tokenKey(token), &t)
+	ix.failed(err)
+	return t, ok && err == nil
+}
+
+// ID implements threads.Index.
+func (ix *Index) ID(id string) []threads.Known {
+	list, err := ix.tx.knowns(id)
+	ix.failed(err)
+	return list
+}
+
+// Generation implements threads.Index.
+func (ix *Index) Generation(id threads.ID, engineer string) int {
+	c, _, err := ix.tx.Conversation(id)
+	ix.failed(err)
+	return c.Generation(engineer)
+}
+
+// Participant implements threads.Index.
+func (ix *Index) Participant(id threads.ID, addr string) bool {
+	c, _, err := ix.tx.Conversation(id)
+	ix.failed(err)
+	return c.Participant(addr)
+}
+
+// MarkReturned records that our own copy of a mail was seen while the mail
+// was still being sent; Returned asks for it. DropOut forgets it.
+func (tx *Tx) MarkReturned(outID string) error {
+	return tx.bucket(bReturned).Put([]byte(outID), []byte{recordVersion})
+}
+
+// Returned reports whether our own copy of a mail has been seen.
+func (tx *Tx) Returned(outID string) bool { return tx.bucket(bReturned).Get([]byte(outID)) != nil }

@@ -1,0 +1,262 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// OutKind is what kind of mail this is. Answers leave first.
+type OutKind string
+
+// The kinds of outgoing mail.
+const (
+	OutAnswer OutKind = "answer" // to a customer
+	OutCopy   OutKind = "copy"   // a customer's mail, to an engineer
+	OutNotice OutKind = "notice" // from Postroom itself, to an engineer or admin
+)
+
+// OutState is where a mail or one of its recipients stands.
+type OutState string
+
+// The states. A recipient is queued, sent, failed or unknown; a mail is
+// queued while a recipient is to be tried, sending while an attempt runs,
+// unknown while an attempt's end is not known, stopped by hand, else done.
+const (
+	OutQueued  OutState = "queued"
+	OutSending OutState = "sending"
+	OutUnknown OutState = "unknown"
+	OutStopped OutState = "stopped"
+	OutSent    OutState = "sent"
+	OutFailed  OutState = "failed"
+	OutDone    OutState = "done"
+)
+
+// OutMail is one mail on its way, with one chosen Message-ID for all its
+// attempts. The record holds a reference to each of its Sources.
+type OutMail struct {
+	ID           string  `json:"id"` // chosen from conversation, step and effect: queued once
+	Kind         OutKind `json:"kind"`
+	Conversation uint64  `json:"conversation,omitempty"`
+	Event        int     `json:"event,omitempty"`  // the event it follows from
+	Author       string  `json:"author,omitempty"` // engineer whose answer it is
+	To           string  `json:"to,omitempty"`     // engineer or admin a copy or notice is for
+	Subject      string  `json:"subject"`
+	MessageID    string  `json:"message_id"`
+
+	// EnvelopeFrom is the reverse-path (RFC 5321 §4.1.1.2), "" the null one;
+	// Fallback is used in its place once the relay refuses foreign senders.
+	EnvelopeFrom string      `json:"envelope_from"`
+	Fallback     string      `json:"fallback"`
+	Recipients   []Recipient `json:"recipients"`
+	OwnCopy      string      `json:"own_copy,omitempty"` // one more RCPT, for our own copy; "" for none
+
+	Recipe   []byte `json:"recipe"`  // opaque: how the octets are made
+	Sources  []Ref  `json:"sources"` // the spool the recipe draws from
+	Size     int64  `json:"size"`    // octets as sent
+	EightBit bool   `json:"eight_bit,omitempty"`
+
+	State       OutState  `json:"state"`
+	Queued      time.Time `json:"queued"`
+	Deadline    time.Time `json:"deadline"` // given up behind this
+	NextAttempt time.Time `json:"next_attempt"`
+	Attempts    int       `json:"attempts"`
+	// AttemptBegan is set when an attempt is committed, AttemptEnded when its
+	// end is; Accepted lists the recipients the relay had accepted when DATA
+	// was about to be sent: a returned copy proves these and no others.
+	AttemptBegan time.Time `json:"attempt_began,omitzero"`
+	AttemptEnded time.Time `json:"attempt_ended,omitzero"`
+	Accepted     []string  `json:"accepted,omitempty"`
+	LastReply    string    `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
+}
+
+// Recipient is one forward-path of a mail and what became of it.
+type Recipient struct {
+	Address  string   `json:"address"`
+	State    OutState `json:"state"`
+	Attempts int      `json:"attempts,omitempty"`
+	Code     int      `json:"code,omitempty"`     // SMTP reply code, 0 when there was none
+	Enhanced string   `json:"enhanced,omitempty"` // RFC 3463
+	Reply    string   `json:"reply,omitempty"`    // the relay's words, cleaned, bounded
+}
+
+// Delivery is what delivery tells the gateway about a mail: after each
+// attempt that settled a recipient, or left the mail unknown.
+type Delivery struct {
+	OutID   string         `json:"out_id"`
+	Attempt int            `json:"attempt"`
+	State   OutState       `json:"state"`   // of the mail
+	Results []Recipient    `json:"results"` // the recipients this attempt settled
+	Problem DeliveryHurdle `json:"problem,omitempty"`
+}
+
+// DeliveryHurdle is a reason why a mail cannot be sent as it is composed,
+// which composing it anew can cure.
+type DeliveryHurdle string
+
+// The hurdles.
+const (
+	HurdleNone     DeliveryHurdle = ""
+	HurdleEightBit DeliveryHurdle = "8bit"     // the relay lacks 8BITMIME (RFC 6152)
+	HurdleSize     DeliveryHurdle = "size"     // larger than the relay's SIZE (RFC 1870)
+	HurdleUTF8     DeliveryHurdle = "smtputf8" // a local part needs SMTPUTF8 (RFC 6531)
+	HurdleDeadline DeliveryHurdle = "deadline" // tried until the deadline
+)
+
+func priority(k OutKind) byte {
+	if k == OutAnswer {
+		return 0
+	}
+	return 1
+}
+
+func dueKey(m *OutMail) []byte {
+	k := append([]byte{priority(m.Kind)}, u64(uint64(m.NextAttempt.UnixNano()))...)
+	return append(k, m.ID...)
+}
+
+// Enqueue puts a mail into the outbox. A mail whose ID is there already is
+// left as it is: an effect happens once. The sources are retained here.
+func (tx *Tx) Enqueue(m OutMail) error {
+	if tx.bucket(bOutbox).Get([]byte(m.ID)) != nil {
+		return nil
+	}
+	for _, ref := range m.Sources {
+		if err := tx.Retain(ref); err != nil {
+			return err
+		}
+	}
+	return tx.SetOut(m)
+}
+
+// Out returns the mail with this ID.
+func (tx *Tx) Out(id string) (OutMail, bool, error) {
+	var m OutMail
+	ok, err := tx.get(bOutbox, []byte(id), &m)
+	return m, ok, err
+}
+
+// SetOut stores a mail and keeps the indexes of what is due and what is
+// unresolved.
+func (tx *Tx) SetOut(m OutMail) error {
+	var old OutMail
+	had, err := tx.get(bOutbox, []byte(m.ID), &old)
+	if err != nil {
+		return err
+	}
+	if had {
+		if err := tx.unindexOut(&old); err != nil {
+			return err
+		}
+	}
+	switch m.State {
+	case OutQueued:
+		err = tx.bucket(bDue).Put(dueKey(&m), nil)
+		tx.touched(WakeOutbox)
+	case OutUnknown, OutSending:
+		err = tx.bucket(bUnresolved).Put([]byte(m.ID), nil)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.put(bOutbox, []byte(m.ID), m)
+}
+
+// DropOut removes a mail and its references to the spool.
+func (tx *Tx) DropOut(m OutMail) error {
+	var old OutMail
+	had, err := tx.get(bOutbox, []byte(m.ID), &old)
+	if err != nil || !had {
+		return err
+	}
+	if err := tx.unindexOut(&old); err != nil {
+		return err
+	}
+	for _, ref := range old.Sources {
+		if err := tx.Release(ref); err != nil {
+			return err
+		}
+	}
+	if err := tx.bucket(bReturned).Delete([]byte(m.ID)); err != nil {
+		return err
+	}
+	return tx.bucket(bOutbox).Delete([]byte(m.ID))
+}
+
+func (tx *Tx) unindexOut(m *OutMail) error {
+	if err := tx.bucket(bDue).Delete(dueKey(m)); err != nil {
+		return err
+	}
+	return tx.bucket(bUnresolved).Delete([]byte(m.ID))
+}
+
+// Due returns up to max queued mails whose time has come: answers first, then
+// by time. A claim is the caller's: it sets them sending in this transaction.
+func (tx *Tx) Due(now time.Time, max int) ([]OutMail, error) {
+	var all []OutMail
+	limit := uint64(now.UnixNano())
+	for _, prio := range []byte{0, 1} {
+		c := tx.bucket(bDue).Cursor()
+		for k, _ := c.Seek([]byte{prio}); len(k) > 9 && k[0] == prio && len(all) < max; k, _ = c.Next() {
+			if binary.BigEndian.Uint64(k[1:9]) > limit {
+				break
+			}
+			m, ok, err := tx.Out(string(k[9:]))
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				return nil, fmt.Errorf("reading due mail %q: it is not in the outbox", k[9:])
+			}
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// NextDue is when the outbox has something to do next.
+func (tx *Tx) NextDue() (time.Time, bool) {
+	var next time.Time
+	for _, prio := range []byte{0, 1} {
+		k, _ := tx.bucket(bDue).Cursor().Seek([]byte{prio})
+		if len(k) > 9 && k[0] == prio {
+			t := time.Unix(0, int64(binary.BigEndian.Uint64(k[1:9]))).UTC()
+			if next.IsZero() || t.Before(next) {
+				next = t
+			}
+		}
+	}
+	return next, !next.IsZero()
+}
+
+// Unresolved returns the mails that are being sent, or of which it is not
+// known whether the relay took them.
+func (tx *Tx) Unresolved() ([]OutMail, error) {
+	var all []OutMail
+	err := tx.bucket(bUnresolved).ForEach(func(k, _ []byte) error {
+		m, ok, err := tx.Out(string(k))
+		if err == nil && !ok {
+			err = fmt.Errorf("reading unresolved mail %q: it is not in the outbox", k)
+		}
+		all = append(all, m)
+		return err
+	})
+	return all, err
+}
+
+// AnyUnresolved reports whether Unresolved would return a mail.
+func (tx *Tx) AnyUnresolved() bool {
+	k, _ := tx.bucket(bUnresolved).Cursor().First()
+	return k != nil
+}
+
+// EachOut walks the outbox.
+func (tx *Tx) EachOut(f func(OutMail) error) error {
+	return tx.bucket(bOutbox).ForEach(func(k, v []byte) error {
+		var m OutMail
+		if err := decode(v, &m); err != nil {
+			return fmt.Errorf("reading outbox mail %q: %w", k, err)
+		}
+		return f(m)
+	})
+}

@@ -1,0 +1,62 @@
+package store
+
+// The buckets of the bbolt file. Integers in keys are big-endian, so that
+// byte order is number order. Every value is one version octet and JSON,
+// except where a line says otherwise.
+//
+//	meta           name                            → value     schema version, which mailbox this is
+//	cursor         folder                          → Cursor    how far a folder has been read
+//	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
+//	parked         seq/8                           → InboxRecord   mail that waits for the history import
+//	aside          seq/8                           → Aside     records the gateway could not process
+//	chores         seq/8                           → Chore     what is to be done in the mailbox
+//	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
+//	conversations  conversation/8                  → Head      the folded state, derived from events
+//	events         conversation/8 n/4              → event     opaque here; threads encodes it
+//	message-ids    id, or '#'+SHA-256 of a long one → []Known  which mail an id stands for
+//	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
+//	kept           conversation/8 n/4              → Ref       raw mail a conversation still needs
+//	tokens         SHA-256(token)/16               → Token     what an address or id of ours stands for
+//	holds          id                              → Hold      mail kept back
+//	outbox         id                              → OutMail   mail on its way
+//	due            priority/1 unixnano/8 id        → empty     when the outbox acts on a mail
+//	unresolved     id                              → empty     mails whose acceptance is unknown
+//	returned       id                              → octet     mails whose copy came back while they were being sent
+//	timers         unixnano/8 name                 → Timer
+//	timer-names    name                            → unixnano/8   the one deadline a name has
+//	rotation       "pointers" | "version" seq/8    → opaque    whose turn it is; every accepted file
+//	segments       segment/8                       → count/8   references to a spool segment
+const schemaVersion = 1
+
+const recordVersion = 1
+
+var allBuckets = [...]string{
+	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bEvents,
+	bMessageIDs, bTexts, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bRotation, bSegments,
+}
+
+const (
+	bMeta          = "meta"
+	bCursor        = "cursor"
+	bInbox         = "inbox"
+	bParked        = "parked"
+	bAside         = "aside"
+	bChores        = "chores"
+	bLedger        = "ledger"
+	bConversations = "conversations"
+	bEvents        = "events"
+	bMessageIDs    = "message-ids"
+	bTexts         = "texts"
+	bKept          = "kept"
+	bTokens        = "tokens"
+	bHolds         = "holds"
+	bOutbox        = "outbox"
+	bDue           = "due"
+	bUnresolved    = "unresolved"
+	bReturned      = "returned"
+	bTimers        = "timers"
+	bTimerNames    = "timer-names"
+	bRotation      = "rotation"
+	bSegments      = "segments"
+)

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// BigMail is the size, in octets, from which a mail gets a segment of its
+// own: so that a small mail that stays does not keep a big one on disk.
+const BigMail = 8 << 20
+
+// Ref says where raw mail lies in the spool.
+type Ref struct {
+	Segment uint64 `json:"segment"`
+	Offset  int64  `json:"offset"`
+	Length  int64  `json:"length"`
+}
+
+type spool struct {
+	dir  string
+	next atomic.Uint64
+}
+
+func openSpool(dir string) (*spool, error) {
+	sp := &spool{dir: dir}
+	sp.next.Store(1)
+	return sp, nil
+}
+
+func (sp *spool) path(seg uint64) string {
+	return filepath.Join(sp.dir, fmt.Sprintf("%012d.seg", seg))
+}
+
+func (sp *spool) unlink(seg uint64) error {
+	if err := os.Remove(sp.path(seg)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing spool segment %d: %w", seg, err)
+	}
+	return nil
+}
+
+// Segment is a spool file being written. It belongs to one goroutine.
+type Segment struct {
+	sp   *spool
+	id   uint64
+	f    *os.File
+	w    *bufio.Writer
+	size int64
+}
+
+// NewSegment begins a segment. End it with Commit or Abort.
+func (s *Store) NewSegment() (*Segment, error) {
+	id := s.spool.next.Add(1) - 1
+	f, err := os.OpenFile(s.spool.path(id)+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("beginning spool segment %d: %w", id, err)
+	}
+	return &Segment{sp: s.spool, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
+}
+
+// Append copies r into the segment and returns where it lies. After an error
+// the segment is good only for Truncate to an earlier Size, or Abort.
+func (g *Segment) Append(r io.Reader) (Ref, error) {
+	n, err := io.Copy(g.w, r)
+	ref := Ref{Segment: g.id, Offset: g.size, Length: n}
+	g.size += n
+	if err != nil {
+		return ref, fmt.Errorf("writing spool segment %d: %w", g.id, err)
+	}
+	return ref, nil
+}
+
+// Size is how many octets were appended so far.
+func (g *Segment) Size() int64 { return g.size }
+
+// Truncate takes back what was appended beyond size, a value Size returned:
+// the way out when a mail broke off half-way.
+func (g *Segment) Truncate(size int64) error {
+	if err := g.w.Flush(); err != nil {
+		return fmt.Errorf("truncating spool segment %d: %w", g.id, err)
+	}
+	if err := g.f.Truncate(size); err != nil {
+		return fmt.Errorf("truncating spool segment %d: %w", g.id, err)
+	}
+	if _, err := g.f.Seek(size, io.SeekStart); err != nil {
+		return fmt.Errorf("truncating spool segment %d: %w", g.id, err)
+	}
+	g.size = size
+	return nil
+}
+
+// Commit makes the segment durable: synced, renamed, directory synced. Only
+// then may a record refer to it; one that no committed record refers to is
+// swept at the next start.
+func (g *Segment) Commit() error {
+	err := g.w.Flush()
+	if err == nil {
+		err = g.f.Sync()
+	}
+	if cerr := g.f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(g.sp.path(g.id)+".new", g.sp.path(g.id))
+	}
+	if err == nil {
+		err = syncDir(g.sp.dir)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("committing spool segment %d: %w", g.id, err), os.Remove(g.sp.path(g.id)+".new"))
+	}
+	return nil
+}
+
+// Abort throws the segment away.
+func (g *Segment) Abort() error {
+	return errors.Join(g.f.Close(), os.Remove(g.sp.path(g.id)+".new"))
+}
+
+// Raw is raw mail open for reading. Close it.
+type Raw struct {
+	*io.SectionReader
+	f *os.File
+}
+
+// Close closes the file.
+func (r *Raw) Close() error { return r.f.Close() }
+
+// OpenRaw opens raw mail. It stays readable until closed, also when its
+// segment is unlinked meanwhile.
+func (s *Store) OpenRaw(ref Ref) (*Raw, error) {
+	f, err := os.Open(s.spool.path(ref.Segment))
+	if err != nil {
+		return nil, fmt.Errorf("opening spool segment %d: %w", ref.Segment, err)
+	}
+	return &Raw{io.NewSectionReader(f, ref.Offset, ref.Length), f}, nil
+}
+
+// Retain counts one more reference to the segment of ref.
+func (tx *Tx) Retain(ref Ref) error {
+	b := tx.bucket(bSegments)
+	n := uint64(0)
+	if v := b.Get(u64(ref.Segment)); len(v) == 8 {
+		n = binary.BigEndian.Uint64(v)
+	}
+	return b.Put(u64(ref.Segment), u64(n+1))
+}
+
+// Release drops one reference; the segment is unlinked after the commit when
+// it was the last.
+func (tx *Tx) Release(ref Ref) error {
+	b := tx.bucket(bSegments)
+	v := b.Get(u64(ref.Segment))
+	if len(v) != 8 || binary.BigEndian.Uint64(v) == 0 {
+		return fmt.Errorf("releasing spool segment %d: it has no references", ref.Segment)
+	}
+	n := binary.BigEndian.Uint64(v) - 1
+	if n > 0 {
+		return b.Put(u64(ref.Segment), u64(n))
+	}
+	tx.dropped = append(tx.dropped, ref.Segment)
+	return b.Delete(u64(ref.Segment))
+}
+
+// sweep removes the segments no record refers to: what a crash left between
+// the spool and the transaction. It runs under the lock, before any stage.
+// Numbers are never used twice while a file or a count of them is left.
+func (s *Store) sweep() error {
+	entries, err := os.ReadDir(s.spool.dir)
+	if err != nil {
+		return fmt.Errorf("sweeping the spool: %w", err)
+	}
+	last := uint64(0)
+	return s.db.View(func(tx *bolt.Tx) error {
+		counts := tx.Bucket([]byte(bSegments))
+		if k, _ := counts.Cursor().Last(); k != nil {
+			last = binary.BigEndian.Uint64(k)
+		}
+		for _, e := range entries {
+			id, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSuffix(e.Name(), ".new"), ".seg"), 10, 64)
+			if err != nil {
+				continue // not ours; a person may have put it there
+			}
+			last = max(last, id)
+			if strings.HasSuffix(e.Name(), ".new") || counts.Get(u64(id)) == nil {
+				if err := os.Remove(filepath.Join(s.spool.dir, e.Name())); err != nil {
+					return fmt.Errorf("sweeping the spool: %w", err)
+				}
+			}
+		}
+		s.spool.next.Store(last + 1)
+		return nil
+	})
+}

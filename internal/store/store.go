@@ -1,0 +1,366 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// What opening a state directory can find.
+var (
+	// ErrInUse says that another process holds the state directory.
+	ErrInUse = errors.New("in use by another process")
+	// ErrNewer says that a newer Postroom wrote the state directory.
+	ErrNewer = errors.New("written by a newer version of Postroom")
+	// ErrAbsent says that there is no state yet.
+	ErrAbsent = errors.New("no state yet")
+)
+
+const (
+	fileName = "postroom.db"
+	lockName = "lock"
+	keyName  = "instance.key"
+	spoolDir = "spool"
+)
+
+// mmapSize is the address space bbolt maps at once, in bytes: growing the map
+// later waits for every open read transaction.
+const mmapSize = 1 << 30
+
+// openPatience is how long the service waits for a reading command to let go
+// of the file.
+const openPatience = 10 * time.Second
+
+// Store is an open state directory. Its methods may be called from any
+// goroutine; transactions that write run one at a time.
+type Store struct {
+	log      *slog.Logger
+	dir      string
+	db       *bolt.DB
+	lock     *os.File // nil when read-only
+	key      []byte
+	spool    *spool
+	wakeLock sync.Mutex
+	wakes    map[string][]chan struct{}
+}
+
+// Open opens the state directory for the service, making it (mode 0700) when
+// it is not there, and holds its lock until Close. Orphaned spool segments
+// are swept. random makes the instance key at the very first start.
+//
+// Errors wrap ErrInUse and ErrNewer.
+func Open(log *slog.Logger, dir string, random io.Reader) (*Store, error) {
+	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	lock, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{log: log, dir: dir, lock: lock, wakes: map[string][]chan struct{}{}}
+	if err := s.open(random); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(random io.Reader) error {
+	var err error
+	if s.key, err = instanceKey(s.dir, random); err != nil {
+		return err
+	}
+	opts := &bolt.Options{
+		Timeout:         openPatience,
+		FreelistType:    bolt.FreelistMapType,
+		NoFreelistSync:  true,
+		InitialMmapSize: mmapSize,
+	}
+	path := filepath.Join(s.dir, fileName)
+	if s.db, err = bolt.Open(path, 0o600, opts); err != nil {
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	if err := s.db.Update(prepare); err != nil {
+		return fmt.Errorf("preparing %s: %w", path, err)
+	}
+	if s.spool, err = openSpool(filepath.Join(s.dir, spoolDir)); err != nil {
+		return err
+	}
+	return s.sweep()
+}
+
+// OpenReadOnly opens the state for commands that read while no service runs.
+// It takes a shared lock on the database alone, for as short as the caller
+// keeps it open, and never makes or changes a file. The error wraps ErrAbsent
+// when nothing is there and ErrInUse while a service holds the file.
+func OpenReadOnly(log *slog.Logger, dir string) (*Store, error) {
+	path := filepath.Join(dir, fileName)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("reading %s: %w", path, ErrAbsent)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		if errors.Is(err, bolt.ErrTimeout) {
+			err = ErrInUse
+		}
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	s := &Store{log: log, dir: dir, db: db, wakes: map[string][]chan struct{}{}}
+	if err := db.View(checkVersion); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	s.spool = &spool{dir: filepath.Join(dir, spoolDir)}
+	return s, nil
+}
+
+// Close closes the file and gives the lock back. No transaction may be open.
+func (s *Store) Close() error {
+	var errs []error
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Dir is the state directory.
+func (s *Store) Dir() string { return s.dir }
+
+// InstanceKey is the secret that tokens and ids are made from (32 octets).
+func (s *Store) InstanceKey() []byte { return bytes.Clone(s.key) }
+
+// Update runs f in a write transaction and commits it when f returns nil.
+// Spool segments that lost their last reference are unlinked after the
+// commit. Slow work has no place in f: every other stage waits for it.
+func (s *Store) Update(f func(*Tx) error) error {
+	var tx *Tx
+	err := s.db.Update(func(b *bolt.Tx) error {
+		tx = &Tx{b: b, s: s, wake: map[string]bool{}}
+		return f(tx)
+	})
+	if err != nil {
+		return err
+	}
+	for _, seg := range tx.dropped {
+		if err := s.spool.unlink(seg); err != nil {
+			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
+		}
+	}
+	for name := range tx.wake {
+		s.wakeUp(name)
+	}
+	return nil
+}
+
+// View runs f in a read transaction. f must copy out what it wants and end:
+// an open read transaction keeps pages from being used again.
+func (s *Store) View(f func(*Tx) error) error {
+	return s.db.View(func(b *bolt.Tx) error { return f(&Tx{b: b, s: s}) })
+}
+
+// Tx is one transaction. It is good until the function it was handed to
+// returns, and belongs to that goroutine.
+type Tx struct {
+	b       *bolt.Tx
+	s       *Store
+	dropped []uint64
+	wake    map[string]bool
+}
+
+func (tx *Tx) bucket(name string) *bolt.Bucket { return tx.b.Bucket([]byte(name)) }
+
+// Wake-up channels: what a commit touched. They only save waiting; every
+// stage also looks by itself at start.
+const (
+	WakeInbox  = "inbox"
+	WakeOutbox = "outbox"
+	WakeChores = "chores"
+)
+
+// Wake returns a channel that receives after each commit that touched name.
+// One value is kept when nobody listens.
+func (s *Store) Wake(name string) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	s.wakeLock.Lock()
+	defer s.wakeLock.Unlock()
+	s.wakes[name] = append(s.wakes[name], c)
+	return c
+}
+
+func (s *Store) wakeUp(name string) {
+	s.wakeLock.Lock()
+	defer s.wakeLock.Unlock()
+	for _, c := range s.wakes[name] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (tx *Tx) touched(name string) {
+	if tx.wake != nil {
+		tx.wake[name] = true
+	}
+}
+
+func prepare(tx *bolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket([]byte(bMeta))
+	if meta.Get([]byte("schema")) == nil {
+		return meta.Put([]byte("schema"), u64(schemaVersion))
+	}
+	return checkVersion(tx)
+}
+
+func checkVersion(tx *bolt.Tx) error {
+	meta := tx.Bucket([]byte(bMeta))
+	if meta == nil {
+		return ErrAbsent
+	}
+	v := meta.Get([]byte("schema"))
+	if len(v) != 8 {
+		return fmt.Errorf("the schema version is not readable: %x", v)
+	}
+	if got := binary.BigEndian.Uint64(v); got > schemaVersion {
+		return fmt.Errorf("schema version %d, this one knows %d: %w", got, schemaVersion, ErrNewer)
+	}
+	return nil
+}
+
+func takeLock(dir string) (*os.File, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// instanceKey reads the key, or makes it durably when it is missing.
+func instanceKey(dir string, random io.Reader) ([]byte, error) {
+	path := filepath.Join(dir, keyName)
+	key, err := os.ReadFile(path)
+	switch {
+	case err == nil && len(key) == 32:
+		return key, nil
+	case err == nil:
+		return nil, fmt.Errorf("reading %s: %d octets, want 32; put the file back from a backup", path, len(key))
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("reading the instance key: %w", err)
+	}
+	key = make([]byte, 32)
+	if _, err := io.ReadFull(random, key); err != nil {
+		return nil, fmt.Errorf("making the instance key: %w", err)
+	}
+	if err := writeDurably(path, key); err != nil {
+		return nil, fmt.Errorf("writing the instance key: %w", err)
+	}
+	return key, nil
+}
+
+// writeDurably replaces a file: written beside, synced, renamed, directory
+// synced.
+func writeDurably(path string, data []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+// encode writes a record: the version octet, then JSON. The records are
+// structs of this module without channels, functions or cycles, so that
+// marshalling cannot fail.
+func encode(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	buf.WriteByte(recordVersion)
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encoding %T: %w", v, err)
+	}
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
+}
+
+func decode(data []byte, v any) error {
+	if len(data) == 0 || data[0] != recordVersion {
+		return fmt.Errorf("decoding %T: record version %x is not known", v, data[:min(1, len(data))])
+	}
+	if err := json.Unmarshal(data[1:], v); err != nil {
+		return fmt.Errorf("decoding %T: %w", v, err)
+	}
+	return nil
+}
+
+// put stores v under key.
+func (tx *Tx) put(bucket string, key []byte, v any) error {
+	data, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return tx.bucket(bucket).Put(key, data)
+}
+
+// get reads the record under key into v and reports whether it is there.
+func (tx *Tx) get(bucket string, key []byte, v any) (bool, error) {
+	data := tx.bucket(bucket).Get(key)
+	if data == nil {
+		return false, nil
+	}
+	if err := decode(data, v); err != nil {
+		return true, fmt.Errorf("reading %s %x: %w", bucket, key, err)
+	}
+	return true, nil
+}
