@@ -1,0 +1,143 @@
+package config
+
+import "strings"
+
+// parser carries one reading of one file.
+type parser struct {
+	name, dir string // of the file; paths in it count from dir
+	getenv    func(string) string
+	doc       *document
+	cfg       *Config
+	errs      Errors
+	// given is what the file has, by path; of doubles the first.
+	given map[string]entry
+	// settled are settings and tables about which something was said that
+	// makes it pointless to say that they are missing.
+	settled map[string]bool
+}
+
+func newParser(name, dir string, getenv func(string) string) *parser {
+	cfg := defaults()
+	cfg.Path = name
+	return &parser{
+		name: name, dir: dir, getenv: getenv, cfg: cfg, doc: newDocument(nil),
+		given: map[string]entry{}, settled: map[string]bool{},
+	}
+}
+
+// setter reads one entry into the configuration, or reports what is wrong.
+type setter func(*parser, entry)
+
+// setting is one key of the file.
+type setting struct {
+	path string
+	set  setter
+}
+
+// settings is every setting there is, in the order of the documentation.
+func (p *parser) settings() []setting {
+	c := p.cfg
+	list := []setting{
+		{"rotation", text(&c.Rotation, p.filePath)},
+		{"support.address", text(&c.Support.Address, parseAddress)},
+		{"support.name", text(&c.Support.Name, parsePhrase)},
+		{"support.reply_address", text(&c.Support.ReplyAddress, parseReplyAddress)},
+		{"support.from_name", text(&c.Support.FromName, parseFromName)},
+	}
+	list = append(list, serverSettings("imap", &c.IMAP.Server, p.filePath)...)
+	list = append(list,
+		setting{"imap.folder", text(&c.IMAP.Folder, parsePlain)},
+		setting{"imap.sent_folder", text(&c.IMAP.SentFolder, parsePlain)},
+		setting{"imap.also", texts(&c.IMAP.Also, parsePlain)},
+		setting{"imap.mark_seen", boolean(&c.IMAP.MarkSeen)},
+		setting{"imap.start", start(&c.IMAP.Start)},
+		setting{"imap.poll", duration(&c.IMAP.Poll, parseDuration)},
+		setting{"imap.timeout", duration(&c.IMAP.Timeout, parseDuration)},
+	)
+	list = append(list, serverSettings("smtp", &c.SMTP.Server, p.filePath)...)
+	return append(list,
+		setting{"smtp.connections", integer(&c.SMTP.Connections, 1, 64)},
+		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, SentCopyAppend, SentCopyNone))},
+		setting{"smtp.envelope", text(&c.SMTP.Envelope, oneOf(EnvelopeAuto, EnvelopeBounce, EnvelopeSupport))},
+		setting{"smtp.retry", duration(&c.SMTP.Retry, parseDuration)},
+		setting{"smtp.deadline", duration(&c.SMTP.Deadline, parseDuration)},
+		setting{"smtp.unknown_wait", duration(&c.SMTP.UnknownWait, parseDuration)},
+		setting{"smtp.rate", rate(&c.SMTP.Rate)},
+		setting{"smtp.probe", duration(&c.SMTP.Probe, parseProbe)},
+		setting{"engineers.trust", text(&c.Engineers.Trust, parseTrust)},
+		setting{"engineers.footer", text(&c.Engineers.Footer, oneOf(FooterFull, FooterLine, FooterNone))},
+		setting{"engineers.hold_stale", text(&c.Engineers.HoldStale, oneOf(HoldStaleColleague, HoldStaleAny, HoldStaleNone))},
+		setting{"engineers.authserv_id", text(&c.Engineers.AuthservID, parsePlain)},
+		setting{"state.dir", text(&c.State.Dir, p.filePath)},
+		setting{"admin.listen", text(&c.Admin.Listen, parseListen)},
+	)
+}
+
+func serverSettings(table string, s *Server, filePath func(string) (string, *fault)) []setting {
+	return []setting{
+		{table + ".server", serverURL(s, parseServer(table))},
+		{table + ".username", text(&s.Username, optional(parsePlain))},
+		{table + ".password_file", passwordFile(&s.Password, filePath)},
+		{table + ".password_env", passwordEnv(&s.Password)},
+		{table + ".password_command", passwordCommand(&s.Password)},
+		{table + ".ca_file", text(&s.CAFile, optional(filePath))},
+		{table + ".insecure", boolean(&s.Insecure)},
+	}
+}
+
+// tables are the tables there are. What a setting begins with is one of them.
+func tables() []string { return []string{"support", "imap", "smtp", "engineers", "state", "admin"} }
+
+// unbuilt are the settings that are read and have no effect yet, with what
+// tells that the file asks for one.
+func (p *parser) unbuilt() []string {
+	c := p.cfg
+	var out []string
+	for _, s := range []struct {
+		path  string
+		asked bool
+	}{
+		{"imap.also", len(c.IMAP.Also) > 0},
+		{"smtp.rate", c.SMTP.Rate != Rate{}},
+		{"smtp.probe", c.SMTP.Probe > 0},
+		{"engineers.authserv_id", c.Engineers.AuthservID != ""},
+		{"admin.listen", c.Admin.Listen != ""},
+	} {
+		if _, given := p.given[s.path]; given && s.asked {
+			out = append(out, s.path)
+		}
+	}
+	return out
+}
+
+// refused are keys that people write and that are refused with advice of their
+// own.
+func refused(path string) *fault {
+	table, key, _ := strings.Cut(path, ".")
+	if path == "smtp.from" || path == "support.email" {
+		return faultf("write support.address", "there is no such setting")
+	}
+	if table != "imap" && table != "smtp" {
+		return nil
+	}
+	const inServer = "it is part of server: "
+	urls := `server = "` + exampleServer(table) + `"`
+	switch key {
+	case "password", "passwd", "pass":
+		return faultf("remove it, and say with password_file, password_env or password_command where the password lies",
+			"a password does not stand in this file")
+	case "oauth2":
+		return faultf("use password_file, password_env or password_command", "[%s.oauth2] is not supported yet", table)
+	case "host", "hostname", "url", "address":
+		return faultf("write "+urls, "there is no such setting")
+	case "port":
+		return faultf("write "+urls, inServer+"the port stands behind the host")
+	case "tls", "ssl", "starttls", "encryption", "security":
+		return faultf("write "+urls, inServer+"%ss:// is TLS from the start, %s:// is STARTTLS", table, table)
+	case "user", "login":
+		return faultf("write username", "there is no such setting")
+	case "mailbox":
+		return faultf("write folder", "there is no such setting")
+	}
+	return nil
+}
