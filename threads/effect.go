@@ -51,6 +51,7 @@ type (
 		Proven   bool // it was hers: it can be released
 		Answers  int
 		Engineer string // whose address it is from
+		OutID    string // an answer on its way, in place of the mail in hand
 	}
 	// Release lets a held mail go: its raw mail is no longer needed.
 	Release struct{ Hold string }

@@ -16,7 +16,20 @@ type World struct {
 	Turns    *Pointers // for new conversations
 	Handed   *Pointers // for those handed on: counted apart
 	Load     func(engineer string) int
+	// Stale says which news an author must have seen for her answer to go
+	// out.
+	Stale Stale
 }
+
+// Stale names the news that hold an answer.
+type Stale string
+
+// The news.
+const (
+	StaleColleague Stale = "colleague" // what colleagues did; the default
+	StaleAny       Stale = "any"       // the customer's mails too
+	StaleNone      Stale = "none"
+)
 
 // Input is what happened to a conversation: one of the types below.
 type Input interface{ input() }
@@ -42,8 +55,12 @@ type (
 		Answers int
 		Draft   *Draft
 	}
-	// DiscardIn drops a held mail.
-	DiscardIn struct{ Hold, By string }
+	// DiscardIn drops a held mail; with Again, because an uncertain answer is
+	// sent once more.
+	DiscardIn struct {
+		Hold, By string
+		Again    bool
+	}
 	// DeliveryIn is the outcome of one recipient of an outgoing mail.
 	DeliveryIn struct {
 		OutID     string
@@ -60,6 +77,11 @@ type (
 	}
 	// CameBackIn is our own copy, found in the mailbox.
 	CameBackIn struct{ OutID, Alias string }
+	// ByHandIn is an answer somebody wrote from the shared mailbox itself.
+	ByHandIn struct{ Mail *Mail }
+	// UncertainIn is an answer that may have gone out, where no copy can come
+	// back to tell.
+	UncertainIn struct{ OutID, Author, Recipient string }
 	// LookIn asks to look again: an engineer may have come on duty, or the
 	// owner may have left.
 	LookIn struct{}
@@ -69,13 +91,15 @@ type (
 	}
 )
 
-func (MailIn) input()     {}
-func (ReleaseIn) input()  {}
-func (DiscardIn) input()  {}
-func (DeliveryIn) input() {}
-func (CameBackIn) input() {}
-func (LookIn) input()     {}
-func (AdminIn) input()    {}
+func (MailIn) input()      {}
+func (ReleaseIn) input()   {}
+func (DiscardIn) input()   {}
+func (DeliveryIn) input()  {}
+func (CameBackIn) input()  {}
+func (ByHandIn) input()    {}
+func (UncertainIn) input() {}
+func (LookIn) input()      {}
+func (AdminIn) input()     {}
 
 // Draft tells how composing an answer went.
 type Draft struct {
@@ -102,6 +126,10 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 		s.delivery(in)
 	case CameBackIn:
 		s.event(CameBack(in))
+	case ByHandIn:
+		s.byHand(in.Mail)
+	case UncertainIn:
+		s.uncertain(in)
 	case LookIn:
 		s.look()
 	case AdminIn:

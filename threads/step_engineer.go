@@ -143,6 +143,12 @@ func (s *step) stale(a Authority) string {
 	if a.View != 0 {
 		seen = a.View
 	}
+	if s.w.Stale == StaleNone {
+		return ""
+	}
+	if s.w.Stale == StaleAny && s.newest() > seen {
+		return "the customer wrote again meanwhile"
+	}
 	if m := s.c.Answer; m.By != "" && m.By != a.Engineer && m.Event > seen {
 		return nameOf(s.w.Rotation, m.By) + " has answered meanwhile"
 	}
@@ -233,6 +239,15 @@ func (s *step) assign(to string, how How, why string) {
 	}
 	s.event(Assigned{Engineer: to, From: s.c.Owner, Why: why, How: how})
 	s.handOver(to)
+}
+
+// byHand records an answer that was written from the shared mailbox: it is
+// out already, and nobody can be held to it.
+func (s *step) byHand(m *Mail) {
+	for _, of := range s.c.Pending {
+		s.effect(DropRaw{Of: of})
+	}
+	s.event(Accepted{MessageID: m.MessageID, To: m.To, Cc: m.Cc, Answers: s.newest(), Subject: m.Subject})
 }
 
 // Recipients is who an answer to a mail of the customer's side goes to: its

@@ -29,6 +29,22 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 	}
 }
 
+// uncertain asks the author of an answer whether it is to be sent again: it
+// may have gone out, and a second copy is hers to decide.
+func (s *step) uncertain(in UncertainIn) {
+	id := HoldID(s.c.ID, s.c.N+1)
+	reason := "the connection broke off while it was being handed to the relay, so it may or may not have reached " + in.Recipient
+	n := s.event(HeldBack{Hold: id, Asked: in.Author, Reason: reason, Kind: WhyUncertain})
+	s.effect(Keep{Hold: id, Asked: in.Author, Why: WhyUncertain, Reason: reason, Proven: true, Engineer: in.Author, OutID: in.OutID})
+	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Reason: reason, Hold: id, Event: n})
+}
+
+// resolved ends a hold of an uncertain answer.
+func (s *step) resolved(in DiscardIn, how string) {
+	s.event(Settled{Hold: in.Hold, By: in.By, How: how})
+	s.effect(Release{Hold: in.Hold})
+}
+
 // forged tells the owner of a token that somebody else used it, and the
 // admins.
 func (s *step) forged(a Authority, hold string, event int, reason string) {
@@ -65,8 +81,11 @@ func (s *step) discard(in DiscardIn) {
 	if !s.held(in.Hold) {
 		return
 	}
-	s.event(Settled{Hold: in.Hold, By: in.By, How: "discarded"})
-	s.effect(Release{Hold: in.Hold})
+	if in.Again {
+		s.resolved(in, "sent again")
+		return
+	}
+	s.resolved(in, "discarded")
 }
 
 func (s *step) held(id string) bool {

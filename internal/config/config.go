@@ -141,12 +141,14 @@ type SentCopy string
 
 // The ways a copy comes to the Sent folder.
 const (
-	SentCopyAuto   SentCopy = "auto"
-	SentCopyBCC    SentCopy = "bcc"
-	SentCopyRelay  SentCopy = "relay"
-	SentCopyAppend SentCopy = "append"
-	SentCopyNone   SentCopy = "none"
+	SentCopyAuto  SentCopy = "auto"
+	SentCopyBCC   SentCopy = "bcc"
+	SentCopyRelay SentCopy = "relay"
+	SentCopyNone  SentCopy = "none"
 )
+
+// sentCopyAppend is a name the file may come to know.
+const sentCopyAppend SentCopy = "append"
 
 // Envelope says what stands in MAIL FROM.
 type Envelope string

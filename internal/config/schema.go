@@ -57,7 +57,7 @@ func (p *parser) settings() []setting {
 	list = append(list, serverSettings("smtp", &c.SMTP.Server, p.filePath)...)
 	return append(list,
 		setting{"smtp.connections", integer(&c.SMTP.Connections, 1, 64)},
-		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, SentCopyAppend, SentCopyNone))},
+		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, parseSentCopy)},
 		setting{"smtp.envelope", text(&c.SMTP.Envelope, oneOf(EnvelopeAuto, EnvelopeBounce, EnvelopeSupport))},
 		setting{"smtp.retry", duration(&c.SMTP.Retry, parseDuration)},
 		setting{"smtp.deadline", duration(&c.SMTP.Deadline, parseDuration)},

@@ -207,6 +207,14 @@ func parseTrust(s string) (Trust, *fault) {
 	return t, f
 }
 
+func parseSentCopy(s string) (SentCopy, *fault) {
+	c, f := oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, sentCopyAppend, SentCopyNone)(s)
+	if c == sentCopyAppend {
+		return "", faultf(`write "bcc" until then`, "%q is not built yet", s)
+	}
+	return c, f
+}
+
 // parsePlain reads a name that goes onto the wire or the disk.
 func parsePlain(s string) (string, *fault) {
 	switch {

@@ -1,0 +1,80 @@
+package rotation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"postroom/threads"
+)
+
+const before1 = `
+timezone = "Europe/Berlin"
+admins = ["ops@acme.example"]
+[[engineer]]
+name = "Alice"
+email = "alice@acme.example"
+[[engineer]]
+name = "Bob Stone"
+email = "bob@acme.example"
+[[engineer]]
+name = "Dave"
+email = "dave@acme.example"
+`
+
+func mustParse(t testing.TB, file string) *threads.Rotation {
+	t.Helper()
+	r, _, err := Parse("rotation.toml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestDescribe(t *testing.T) {
+	now := time.Date(2026, 12, 21, 12, 0, 0, 0, time.UTC)
+	bob, dave := `email = "bob@acme.example"`, "[[engineer]]\nname = \"Dave\"\nemail = \"dave@acme.example\"\n"
+	with := func(pairs ...string) string {
+		out := strings.NewReplacer(pairs...).Replace(before1)
+		if out == before1 {
+			t.Fatalf("%q changes nothing", pairs)
+		}
+		return out
+	}
+	tests := []struct{ name, from, to, want string }{
+		{"nothing", before1, before1, ""},
+		{"looks", before1, before1 + "\n# a comment\n", ""},
+		{"away now", before1, with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), "Bob Stone is away until 4 Jan 2027"},
+		{"away later", before1, with(bob, bob+"\naway = [\"2026-12-24\"]"), "Bob Stone will be away from 24 Dec 2026 until 25 Dec 2026"},
+		{"away in the past", before1, with(bob, bob+"\naway = [\"2026-11-24\"]"), ""},
+		{"away in two pieces", before1, with(bob, bob+"\naway = [\"2026-12-20..2026-12-22\", \"2026-12-23..2026-12-27\"]"),
+			"Bob Stone is away until 28 Dec 2026\nBob Stone will be away from 23 Dec 2026 until 28 Dec 2026"},
+		{"back", with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), before1, "Bob Stone is back (was away until 4 Jan 2027)"},
+		{"later no more", with(bob, bob+"\naway = [\"2026-12-24\"]"), before1, "Bob Stone will no longer be away from 24 Dec 2026 until 25 Dec 2026"},
+		{"joins", before1, before1 + "[[engineer]]\nname = \"Carol\"\nemail = \"c@acme.example\"\nhours = \"Mon 09:00-10:00\"\n", "Carol joins with weight 1, Mon 09:00-10:00"},
+		{"leaves", before1, with(dave, ""), "Dave is no longer in the rotation"},
+		{"new address", before1, with("dave@", "david@"), "Dave now gets mail at david@acme.example (was dave@acme.example)"},
+		{"new case", before1, with("dave@", "Dave@"), "Dave's address is now written Dave@acme.example"},
+		{"new name", before1, with("\"Dave\"", "\"David\""), "Dave is now called David"},
+		{"weight", before1, with("alice@acme.example\"", "alice@acme.example\"\nweight = 2"), "Alice's weight is now 2 (was 1)"},
+		{"limit", before1, with(bob, bob+"\nmax_open = 5"), "Bob Stone's limit is now 5 open conversations (was none)"},
+		{"hours", before1, with(bob, bob+"\nhours = \"Mon-Fri 09:00-17:30\""), "Bob Stone's hours are now Mon-Fri 09:00-17:30 (were always)"},
+		{"alias", before1, with(bob, bob+"\naliases = [\"b@acme.example\"]"), "Bob Stone also writes from b@acme.example"},
+		{"topic", before1, with(bob, bob+"\ntopics = [\"tls\"]") + "[[topic]]\nname = \"tls\"\nsubject = [\"tls\"]\n", "Bob Stone now owns the topic tls\nthe topic tls is new"},
+		{"admins", before1, with("ops@", "it@"), "it@acme.example is an admin now\nops@acme.example is no longer an admin"},
+		{"policy", before1, before1 + "[policy]\nnobody_on_duty = \"anyone\"\nkeep_owner = \"never\"\n",
+			"anyone gets new mail while nobody is on duty\na customer's next mail goes to whoever has the turn"},
+		{"zone without hours", before1, with("Europe/Berlin", "Europe/London"), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := strings.Join(Describe(mustParse(t, tt.from), mustParse(t, tt.to), now), "\n")
+			if got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+	if got := Describe(nil, mustParse(t, before1), now); len(got) != 4 {
+		t.Errorf("out of nothing: %q", got)
+	}
+}
