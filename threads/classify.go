@@ -12,9 +12,20 @@ type Where struct {
 // copy address, lie in Sent, or have our Message-ID; under a foreign
 // Message-ID its References must be ours too. A mail that merely names our
 // ids is a customer's.
+//
+// One with our Message-ID that came to its own copy address is ours whatever
+// its body: only the relay was ever told that address, and relays add
+// disclaimers. Taking it for a customer's would send it out again.
 func Own(ix Index, n Names, m *Mail, f Found, w Where) (Known, bool) {
 	if !n.Ours(m.Sender().Addr) {
 		return Known{}, false
+	}
+	for _, k := range lookup(ix, m.MessageID) {
+		big := k.OutID != "" && k.References == "" // too big to have been read again when it was composed
+		if k.OutID != "" && f.OutID == k.OutID || big {
+			k.MessageID = m.MessageID
+			return k, true
+		}
 	}
 	for _, k := range ix.ID(SentDigest(m)) {
 		ours := k.MessageID == m.MessageID

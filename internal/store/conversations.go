@@ -151,6 +151,7 @@ type Hold struct {
 	Why          threads.Why `json:"why"`
 	Reason       string      `json:"reason"`
 	Answers      int         `json:"answers,omitempty"`
+	OutID        string      `json:"out_id,omitempty"` // a mail of ours that may have gone out; Raw is empty then
 	Raw          Ref         `json:"raw"`
 	UID          UID         `json:"uid"`
 	At           int64       `json:"at"` // Unix seconds
@@ -158,7 +159,7 @@ type Hold struct {
 
 // SetHold stores a held mail and, when it is new, takes its reference.
 func (tx *Tx) SetHold(h Hold) error {
-	if tx.bucket(bHolds).Get([]byte(h.ID)) == nil {
+	if tx.bucket(bHolds).Get([]byte(h.ID)) == nil && h.OutID == "" {
 		if err := tx.Retain(h.Raw); err != nil {
 			return err
 		}
@@ -181,6 +182,9 @@ func (tx *Tx) DropHold(id string) error {
 	}
 	if err := tx.bucket(bHolds).Delete([]byte(id)); err != nil {
 		return err
+	}
+	if h.OutID != "" {
+		return nil
 	}
 	return tx.Release(h.Raw)
 }
@@ -248,3 +252,22 @@ func (tx *Tx) LastRotation() (RotationVersion, bool, error) {
 
 // conversationOf reads the number in an event's key.
 func conversationOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
+// Event returns one event of a conversation.
+func (tx *Tx) Event(id threads.ID, n int) (threads.Event, bool, error) {
+	var e threads.Event
+	ok, err := tx.get(bEvents, eventKey(id, n), &e)
+	return e, ok, err
+}
+
+// SetUIDOf records which message of the mailbox an event is.
+func (tx *Tx) SetUIDOf(id threads.ID, n int, uid UID) error {
+	return tx.put(bUIDs, eventKey(id, n), uid)
+}
+
+// UIDOf returns which message of the mailbox an event is.
+func (tx *Tx) UIDOf(id threads.ID, n int) (UID, bool, error) {
+	var uid UID
+	ok, err := tx.get(bUIDs, eventKey(id, n), &uid)
+	return uid, ok, err
+}

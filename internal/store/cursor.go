@@ -196,3 +196,7 @@ func (tx *Tx) SetMeta(name string, v any) error {
 	}
 	return tx.bucket(bMeta).Put([]byte("x-"+name), data)
 }
+
+// LedgerLen counts the ledger's entries. It walks the bucket's pages: for a
+// sum now and then, not for every mail.
+func (tx *Tx) LedgerLen() int { return tx.bucket(bLedger).Stats().KeyN }

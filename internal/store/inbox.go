@@ -257,3 +257,14 @@ func (tx *Tx) FireTimers(now time.Time, max int) error {
 	}
 	return nil
 }
+
+// Unaside puts a record that was set aside back into the inbox, with no tries
+// counted against it.
+func (tx *Tx) Unaside(r InboxRecord) error {
+	if err := tx.bucket(bAside).Delete(u64(r.Seq)); err != nil {
+		return err
+	}
+	r.Tries, r.LastError = 0, ""
+	tx.touched(WakeInbox)
+	return tx.UpdateInbox(r)
+}

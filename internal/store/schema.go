@@ -15,6 +15,7 @@ package store
 //	events         conversation/8 n/4              → event     opaque here; threads encodes it
 //	message-ids    id, or '#'+SHA-256 of a long one → []Known  which mail an id stands for
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
+//	uids           conversation/8 n/4              → UID       where the mail of an event lies in the mailbox
 //	kept           conversation/8 n/4              → Ref       raw mail a conversation still needs
 //	tokens         SHA-256(token)/16               → Token     what an address or id of ours stands for
 //	holds          id                              → Hold      mail kept back
@@ -32,7 +33,7 @@ const recordVersion = 1
 
 var allBuckets = [...]string{
 	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bEvents,
-	bMessageIDs, bTexts, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bMessageIDs, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
 
@@ -48,6 +49,7 @@ const (
 	bEvents        = "events"
 	bMessageIDs    = "message-ids"
 	bTexts         = "texts"
+	bUIDs          = "uids"
 	bKept          = "kept"
 	bTokens        = "tokens"
 	bHolds         = "holds"

@@ -92,7 +92,9 @@ func (v *verifier) references(tx *Tx) {
 	holds, err := tx.Holds()
 	v.add(err)
 	for _, h := range holds {
-		v.refs[h.Raw.Segment]++
+		if h.OutID == "" {
+			v.refs[h.Raw.Segment]++
+		}
 	}
 	v.add(tx.bucket(bKept).ForEach(func(k, data []byte) error {
 		var ref Ref

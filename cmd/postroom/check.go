@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"postroom/internal/config"
+	"postroom/internal/rotation"
+	"postroom/threads"
+)
+
+func (c *command) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and the rotation file",
+		Long: "Check reads the configuration, every secret it names and the rotation file, with the code the\n" +
+			"service uses, and says what it found. Exit code 2 means that one of them is refused.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			if err := cfg.CheckSecrets(cmd.Context()); err != nil {
+				return &refusedError{err}
+			}
+			rot, warnings, err := loadRotation(cfg)
+			if err != nil {
+				return &refusedError{err}
+			}
+			return c.sayChecked(cfg, rot, warnings)
+		},
+	}
+}
+
+func loadRotation(cfg *config.Config) (*threads.Rotation, []rotation.Warning, error) {
+	own := []string{cfg.Support.Address}
+	if cfg.Support.ReplyAddress != "" {
+		own = append(own, cfg.Support.ReplyAddress)
+	}
+	return rotation.Load(cfg.Rotation, own...)
+}
+
+// checked is what check found, for machines.
+type checked struct {
+	Config    string   `json:"config"`
+	Rotation  string   `json:"rotation"`
+	Version   string   `json:"rotation_version"`
+	Engineers []string `json:"engineers"`
+	Warnings  []string `json:"warnings"`
+}
+
+func (c *command) sayChecked(cfg *config.Config, rot *threads.Rotation, warnings []rotation.Warning) error {
+	out := checked{Config: cfg.Path, Rotation: cfg.Rotation, Version: rot.Version, Engineers: []string{}, Warnings: []string{}}
+	for _, e := range rot.Engineers {
+		out.Engineers = append(out.Engineers, e.Email)
+	}
+	for _, w := range warnings {
+		out.Warnings = append(out.Warnings, w.Error())
+	}
+	for _, key := range cfg.Unbuilt {
+		out.Warnings = append(out.Warnings, key+" is read but has no effect in this version")
+	}
+	if c.machine() {
+		return json.NewEncoder(c.stdout).Encode(out)
+	}
+	fmt.Fprintf(c.stdout, "%s is good.\n%s is good: %d engineers.\n", out.Config, out.Rotation, len(out.Engineers))
+	for _, w := range out.Warnings {
+		fmt.Fprintf(c.stdout, "warning: %s\n", w)
+	}
+	return nil
+}

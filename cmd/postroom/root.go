@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"postroom/internal/config"
+)
+
+// command is what the subcommands share: where to write, and the flags that
+// stand before or behind any of them.
+type command struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	config         string // -c
+	json           bool   // --json
+}
+
+func newRoot(stdout, stderr io.Writer, getenv func(string) string) *cobra.Command {
+	c := &command{stdout: stdout, stderr: stderr, getenv: getenv}
+	root := &cobra.Command{
+		Use:           "postroom",
+		Short:         "An email-native support gateway",
+		Long:          "Postroom hands the mail of a support mailbox to the next engineer of a rotation\nand sends the engineer's answer to the customer. Everybody uses their own mail client.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.PersistentFlags().StringVarP(&c.config, "config", "c", "", "the configuration `file` (default: ./postroom.toml, then $POSTROOM_CONFIG)")
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON, one object per line (also when the output is no terminal)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &refusedError{err} })
+	root.AddCommand(
+		c.demoCommand(), c.runCommand(), c.checkCommand(), c.statusCommand(), c.listCommand(), c.showCommand(),
+		c.exportCommand(), c.heldCommand(), c.outboxCommand(), c.asideCommand(), c.assignCommand(), c.closeCommand(),
+		c.auditCommand(), c.verifyCommand(),
+	)
+	for _, sub := range root.Commands() {
+		refuseWrongArgs(sub)
+	}
+	return root
+}
+
+// refuseWrongArgs makes a wrong number of arguments a mistake of the caller.
+func refuseWrongArgs(cmd *cobra.Command) {
+	check := cmd.Args
+	if check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &refusedError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		refuseWrongArgs(sub)
+	}
+}
+
+// load reads the configuration.
+func (c *command) load() (*config.Config, error) {
+	path, err := config.Find(c.config, c.getenv)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path)
+}
+
+// machine reports whether the output is for a program.
+func (c *command) machine() bool {
+	f, ok := c.stdout.(*os.File)
+	return c.json || !ok || !term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"postroom/internal/service"
+)
+
+// endAfter is how long a stopping service may take before it is ended all the
+// same. A crash is as safe as a stop.
+const endAfter = 1900 * time.Millisecond
+
+func (c *command) runCommand() *cobra.Command {
+	var drain bool
+	var format string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service",
+		Long: "Run follows the mailbox until it is told to stop (SIGTERM or SIGINT). SIGHUP reads the\n" +
+			"rotation file again. With --drain it catches up, thinks, sends everything due, prints the sum and ends.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLog(c.stderr, format)
+			if err != nil {
+				return err
+			}
+			return c.run(cmd.Context(), log, drain)
+		},
+	}
+	cmd.Flags().BoolVar(&drain, "drain", false, "catch up, send everything due, print the sum, end")
+	cmd.Flags().StringVar(&format, "log-format", "text", "text or json: one line per event, on stderr")
+	return cmd
+}
+
+func newLog(w io.Writer, format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, nil)), nil
+	}
+	return nil, &refusedError{fmt.Errorf("--log-format %q: it is text or json", format)}
+}
+
+func (c *command) run(ctx context.Context, log *slog.Logger, drain bool) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	if err := cfg.CheckSecrets(ctx); err != nil {
+		return err
+	}
+	seams := service.OSSeams(log)
+	if drain {
+		seams.Listen = nil
+	} else {
+		seams.Tell = sdNotify(log, c.getenv("NOTIFY_SOCKET"))
+	}
+	for _, key := range cfg.Unbuilt {
+		log.Warn("a setting is read but has no effect yet", "key", key)
+	}
+	svc, err := service.New(cfg, seams)
+	if err != nil {
+		return err
+	}
+	if drain {
+		return errors.Join(c.drain(ctx, svc), svc.Close())
+	}
+	stopHUP := onHUP(svc.Reload)
+	defer stopHUP()
+	return endInTime(ctx, func(ctx context.Context) error { return errors.Join(svc.Run(ctx), svc.Close()) })
+}
+
+func (c *command) drain(ctx context.Context, svc *service.Service) error {
+	sum, err := svc.Drain(ctx)
+	if err != nil {
+		return err
+	}
+	if c.machine() {
+		return json.NewEncoder(c.stdout).Encode(sum)
+	}
+	fmt.Fprintf(c.stdout, "%d messages seen, %d conversations open, %d sent, %d queued, %d held, in %.1f s\n",
+		sum.Seen, sum.Conversations, sum.Sent, sum.Queued, sum.Held, sum.Seconds)
+	return nil
+}
+
+// endInTime runs f; when ctx has ended and f has not after endAfter, it is
+// left behind.
+func endInTime(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(endAfter):
+		return errors.New("the service did not end in time and was cut off; nothing is lost by that")
+	}
+}
+
+// onHUP calls f at each SIGHUP until the returned function is called.
+func onHUP(f func()) (stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-c:
+				f()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(c)
+		close(done)
+	}
+}
+
+// sdNotify tells systemd how the service stands, as sd_notify(3) describes:
+// one datagram to the socket it names. Without a socket it does nothing.
+func sdNotify(log *slog.Logger, socket string) func(state string) {
+	if socket == "" {
+		return func(string) {}
+	}
+	words := map[string]string{"ready": "READY=1", "stopping": "STOPPING=1"}
+	return func(state string) {
+		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+		if err != nil {
+			log.Warn("telling the service manager", "err", err)
+			return
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte(words[state])); err != nil {
+			log.Warn("telling the service manager", "err", err)
+		}
+	}
+}

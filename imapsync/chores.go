@@ -1,0 +1,216 @@
+package imapsync
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postroom/internal/store"
+)
+
+const (
+	choreBatch = 500 // chores carried out at once
+	choreTries = 5   // failures until a chore is given up
+)
+
+// chores carries out what is queued, in batches, until nothing is left or
+// nothing helps. Each chore may be done twice: a crash comes between doing and
+// crossing out.
+func (f *follower) chores(s *session) error {
+	for !f.isSent && !f.y.now().Before(f.choresFrom) {
+		list, err := f.queued()
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		todo, done := f.sort(list)
+		var failed []store.Chore
+		var stop error
+		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent} {
+			chores := todo[kind]
+			if len(chores) == 0 {
+				continue
+			}
+			if stop == nil {
+				ok, err := f.carryOut(s, kind, chores)
+				done = append(done, ok...)
+				failed = append(failed, without(chores, ok)...)
+				if broken(err) {
+					stop = err
+				} else if err != nil {
+					f.y.log.Warn("a chore failed", "folder", f.folder, "chore", string(kind), "err", err)
+				}
+			}
+		}
+		if err := f.crossOut(done, failed); err != nil {
+			return err
+		}
+		if len(failed) > 0 {
+			f.choresFrom = f.y.now().Add(f.y.cfg.Poll)
+		}
+		if stop != nil {
+			return stop
+		}
+	}
+	return nil
+}
+
+func (f *follower) queued() (list []store.Chore, err error) {
+	err = f.y.st.View(func(tx *store.Tx) error {
+		list, err = tx.Chores(choreBatch)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading chores: %w", err)
+	}
+	return list, nil
+}
+
+// sort parts chores by kind from those there is nothing to do for: messages of
+// another folder or of a former UIDVALIDITY, and what is switched off.
+func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Chore, done []store.Chore) {
+	todo = map[store.ChoreKind][]store.Chore{}
+	for _, c := range list {
+		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent
+		switch {
+		case c.UID.Folder != f.folder || c.UID.Validity != f.cur.UIDValidity || !known:
+			f.y.log.Info("dropping a chore", "chore", string(c.Kind), "uid", c.UID.String())
+			done = append(done, c)
+		case c.Kind == store.ChoreSeen && !f.y.cfg.MarkSeen:
+			done = append(done, c)
+		default:
+			todo[c.Kind] = append(todo[c.Kind], c)
+		}
+	}
+	return todo, done
+}
+
+// carryOut does chores of one kind and returns those that are done. A message
+// that is gone has nothing left to be done.
+func (f *follower) carryOut(s *session, kind store.ChoreKind, chores []store.Chore) (done []store.Chore, err error) {
+	switch kind {
+	case store.ChoreSeen:
+		err = s.addFlag(uidsOf(chores), imap.FlagSeen)
+	case store.ChoreAnswered:
+		err = s.addFlag(uidsOf(chores), imap.FlagAnswered)
+	case store.ChoreFileSent:
+		return f.file(s, chores)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chores, nil
+}
+
+// crossOut records the outcome. A chore that fails too often is given up: a
+// flag is never worth a mailbox that stands still.
+func (f *follower) crossOut(done, failed []store.Chore) error {
+	err := f.y.st.Update(func(tx *store.Tx) error {
+		for _, c := range failed {
+			if c.Tries++; c.Tries >= choreTries {
+				f.y.log.Warn("giving up a chore", "chore", string(c.Kind), "uid", c.UID.String(), "tries", c.Tries)
+				done = append(done, c)
+				continue
+			}
+			if err := tx.UpdateChore(c); err != nil {
+				return err
+			}
+		}
+		for _, c := range done {
+			if err := tx.DropChore(c.Seq); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("storing what became of chores: %w", err)
+	}
+	return nil
+}
+
+func uidsOf(chores []store.Chore) []uint32 {
+	uids := make([]uint32, 0, len(chores))
+	for _, c := range chores {
+		uids = append(uids, c.UID.UID)
+	}
+	return uids
+}
+
+func without(all, some []store.Chore) []store.Chore {
+	seqs := make(map[uint64]bool, len(some))
+	for _, c := range some {
+		seqs[c.Seq] = true
+	}
+	var rest []store.Chore
+	for _, c := range all {
+		if !seqs[c.Seq] {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// addFlag sets a flag. Messages that are gone are no error.
+func (s *session) addFlag(uids []uint32, flag imap.Flag) error {
+	s.conn.arm(s.timeout)
+	defer s.conn.arm(0)
+	flags := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}
+	if err := s.c.Store(uidSet(uids), flags, nil).Close(); err != nil {
+		return fmt.Errorf("setting %s: %w", flag, err)
+	}
+	return nil
+}
+
+// move moves messages and makes the target folder when it is not there. Only
+// for servers with MOVE (RFC 6851).
+func (s *session) move(uids []uint32, target string) error {
+	return s.toFolder(target, func() error {
+		_, err := s.c.Move(uidSet(uids), target).Wait()
+		return err
+	})
+}
+
+// copy copies messages and returns those the server says it copied (COPYUID,
+// RFC 4315 §3).
+func (s *session) copy(uids []uint32, target string) (imap.UIDSet, error) {
+	var copied imap.UIDSet
+	err := s.toFolder(target, func() error {
+		data, err := s.c.Copy(uidSet(uids), target).Wait()
+		if err == nil {
+			copied = data.SourceUIDs
+		}
+		return err
+	})
+	return copied, err
+}
+
+func (s *session) toFolder(target string, transfer func() error) error {
+	s.conn.arm(s.timeout)
+	defer s.conn.arm(0)
+	err := transfer()
+	var refused *imap.Error
+	if errors.As(err, &refused) && (refused.Code == imap.ResponseCodeTryCreate || refused.Code == imap.ResponseCodeNonExistent) {
+		if err := s.c.Create(target, nil).Wait(); err != nil {
+			return fmt.Errorf("creating %q: %w", target, err)
+		}
+		err = transfer()
+	}
+	if err != nil {
+		return fmt.Errorf("filing to %q: %w", target, err)
+	}
+	return nil
+}
+
+// expunge removes exactly these messages (UID EXPUNGE, RFC 4315 §2.1).
+func (s *session) expunge(uids []uint32) error {
+	if err := s.addFlag(uids, imap.FlagDeleted); err != nil {
+		return err
+	}
+	s.conn.arm(s.timeout)
+	defer s.conn.arm(0)
+	if err := s.c.UIDExpunge(uidSet(uids)).Close(); err != nil {
+		return fmt.Errorf("removing copies that are filed: %w", err)
+	}
+	return nil
+}

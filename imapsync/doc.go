@@ -1,0 +1,25 @@
+// Package imapsync follows a mailbox over IMAP: the folder customers write to
+// and the Sent folder. It owns the connections, the cursors of the two
+// folders and the chores.
+//
+// It guarantees that every message which is in a followed folder when it is
+// looked at is put into the store's inbox once, in the order of UIDs, its
+// octets safe in the spool before; that the cursor passes a UID only in that
+// transaction; that flags, which belong to people, decide nothing; and that a
+// connection which breaks, stalls or talks nonsense costs time and never a
+// mail. What cannot be fetched whole is handed on with the reason, so that a
+// person hears of it. A message that is gone before it was fetched is
+// recorded as gone.
+//
+// It never parses a mail, knows nothing of conversations, sets no flag on its
+// own account and expunges nothing but copies of our own mail that it was
+// told to file.
+//
+// The way through it: config.go says what can be set; syncer.go holds the two
+// followers up, each on a connection of its own; follower.go is the life of
+// one connection: select, look, history, chores, wait. look.go lists what is
+// new and chunk.go brings it in; history.go reads old mail by header fields;
+// chores.go changes the mailbox; wait.go is IDLE and the poll. Below these,
+// session.go and fetch.go are the IMAP commands, dial.go and login.go make a
+// connection, and quiet.go notices one that has gone silent.
+package imapsync

@@ -1,0 +1,190 @@
+package imapsync
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+)
+
+// meta is what is known of a message before its octets.
+type meta struct {
+	uid  uint32
+	date time.Time // INTERNALDATE; zero: not known
+	size int64     // RFC822.SIZE; -1: not known
+	seen bool
+}
+
+// Only items whose answers are simple are ever asked for. ENVELOPE and
+// BODYSTRUCTURE are where servers go wrong, and one octet wrong ends the
+// connection.
+var (
+	metaItems   = imap.FetchOptions{UID: true, Flags: true, InternalDate: true, RFC822Size: true}
+	wholeBody   = imap.FetchItemBodySection{Peek: true}
+	wholeHeader = imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader}
+)
+
+// historyFields are the header fields of old mail that are read: what threads
+// need, and what tells people from machines.
+var historyFields = [...]string{
+	"Message-ID", "In-Reply-To", "References", "From", "Sender", "To", "Cc", "Reply-To", "Subject",
+	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Index",
+}
+
+// fetch runs one FETCH, one at a time: two at once block each other. f is
+// called for each message and reads all the items it wants.
+func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(*imapclient.FetchMessageData) error) error {
+	s.conn.arm(s.timeout)
+	defer s.conn.arm(0)
+	cmd := s.c.Fetch(uidSet(uids), items)
+	defer cmd.Close()
+	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+		if err := f(msg); err != nil {
+			s.conn.Conn.Close() // or draining the rest could take forever
+			return err
+		}
+	}
+	if err := cmd.Close(); err != nil {
+		return fmt.Errorf("fetching UIDs %s: %w", uidSet(uids), err)
+	}
+	return nil
+}
+
+// metadata asks for flags, date and size. A message the server said less of
+// is not in the answer: it may have been announced by somebody else's change
+// of flags, which a FETCH by UID cannot be told from.
+func (s *session) metadata(uids []uint32) (map[uint32]meta, error) {
+	found := make(map[uint32]meta, len(uids))
+	err := s.fetch(uids, &metaItems, func(msg *imapclient.FetchMessageData) error {
+		if m := readMeta(msg); m.uid != 0 && m.size >= 0 {
+			found[m.uid] = m
+		}
+		return nil
+	})
+	return found, err
+}
+
+func readMeta(msg *imapclient.FetchMessageData) meta {
+	m := meta{size: -1}
+	for item := msg.Next(); item != nil; item = msg.Next() {
+		m.take(item)
+	}
+	return m
+}
+
+func (m *meta) take(item imapclient.FetchItemData) {
+	switch item := item.(type) {
+	case imapclient.FetchItemDataUID:
+		m.uid = uint32(item.UID)
+	case imapclient.FetchItemDataInternalDate:
+		m.date = item.Time
+	case imapclient.FetchItemDataRFC822Size:
+		m.size = item.Size
+	case imapclient.FetchItemDataFlags:
+		m.seen = slices.ContainsFunc(item.Flags, func(f imap.Flag) bool {
+			return strings.EqualFold(string(f), string(imap.FlagSeen))
+		})
+	}
+}
+
+// sections fetches one section of each message and hands it to f as a stream,
+// in whatever order the server has. A section that is NIL is left out.
+func (s *session) sections(uids []uint32, section *imap.FetchItemBodySection, f func(uint32, imap.LiteralReader) error) error {
+	items := &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}}
+	return s.fetch(uids, items, func(msg *imapclient.FetchMessageData) error {
+		uid := uint32(0)
+		for item := msg.Next(); item != nil; item = msg.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				uid = uint32(item.UID)
+			case imapclient.FetchItemDataBodySection:
+				if uid == 0 || item.Literal == nil {
+					continue
+				}
+				if err := f(uid, item.Literal); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// oldMail is an old message's header fields with its metadata.
+type oldMail struct {
+	meta
+	header []byte
+}
+
+// headers fetches the header fields of old mail, of each at most limit
+// octets, cut at the end of a line.
+func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error) {
+	section := &imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: historyFields[:]}
+	items := &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true,
+		BodySection: []*imap.FetchItemBodySection{section}}
+	found := make(map[uint32]oldMail, len(uids))
+	err := s.fetch(uids, items, func(msg *imapclient.FetchMessageData) error {
+		old, whole := oldMail{meta: meta{size: -1}}, false
+		for item := msg.Next(); item != nil; item = msg.Next() {
+			if body, ok := item.(imapclient.FetchItemDataBodySection); ok && body.Literal != nil {
+				if old.header, whole = readHeader(body.Literal, limit); !whole {
+					return s.cutOff(old.uid)
+				}
+				continue
+			}
+			old.take(item)
+		}
+		if whole && old.uid != 0 {
+			found[old.uid] = old
+		}
+		return nil
+	})
+	return found, err
+}
+
+// readHeader reads a literal, keeps up to limit octets of it and reports
+// whether it came as long as it was announced.
+func readHeader(lit imap.LiteralReader, limit int64) ([]byte, bool) {
+	kept := &beginning{left: limit}
+	n, err := io.Copy(kept, lit)
+	if err != nil || n != lit.Size() {
+		return nil, false
+	}
+	header := kept.buf.Bytes()
+	if n > limit {
+		header = header[:bytes.LastIndexByte(header, '\n')+1]
+	}
+	return header, true
+}
+
+// beginning keeps the first octets written to it.
+type beginning struct {
+	buf  bytes.Buffer
+	left int64
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	keep := min(b.left, int64(len(p)))
+	b.left -= keep
+	b.buf.Write(p[:keep])
+	return len(p), nil
+}
+
+// errCutOff is the end of a connection inside a literal.
+var errCutOff = errors.New("the connection ended inside a message")
+
+// cutOff ends a connection that ended inside a literal, for which the library
+// reports no error. Its reading goroutine has to be gone before the command is
+// closed: that reads what is left of the literal, and the two would read at
+// the same time.
+func (s *session) cutOff(uid uint32) error {
+	s.conn.Conn.Close()
+	<-s.c.Closed()
+	return fmt.Errorf("fetching uid %d: %w", uid, errCutOff)
+}

@@ -1,0 +1,138 @@
+package imapsync
+
+import (
+	"bytes"
+	"net/mail"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"postroom/internal/store"
+)
+
+// file moves our own copies from the followed folder to Sent and returns the
+// chores that are done. With MOVE that is one step that leaves nothing to
+// repeat. Without it a copy is made, unless the target has the Message-ID
+// already, and ours removed, which needs UIDPLUS: a plain EXPUNGE would remove
+// what other people marked. With neither, the copy stays where it is and is
+// marked \Seen.
+func (f *follower) file(s *session, chores []store.Chore) ([]store.Chore, error) {
+	uids := uidsOf(chores)
+	if err := s.addFlag(uids, imap.FlagSeen); err != nil {
+		return nil, err
+	}
+	target, err := s.sentFolder(f.y.cfg.SentFolder)
+	if err != nil {
+		return nil, err
+	}
+	rev2 := s.caps.Has(imap.CapIMAP4rev2) // has both in it
+	switch {
+	case target == f.folder:
+		return chores, nil
+	case s.caps.Has(imap.CapMove):
+		if err := s.move(uids, target); err != nil {
+			return nil, err
+		}
+		return chores, nil
+	case s.caps.Has(imap.CapUIDPlus) || rev2:
+		return f.copyAndRemove(s, chores, target)
+	}
+	return chores, nil
+}
+
+func (f *follower) copyAndRemove(s *session, chores []store.Chore, target string) ([]store.Chore, error) {
+	ids, err := s.messageIDs(uidsOf(chores))
+	if err != nil {
+		return nil, err
+	}
+	filed, err := f.lookInto(s, target, ids)
+	if err != nil {
+		return nil, err
+	}
+	var toCopy, toRemove []uint32
+	for uid := range ids {
+		if filed[uid] {
+			toRemove = append(toRemove, uid)
+		} else {
+			toCopy = append(toCopy, uid)
+		}
+	}
+	if len(toCopy) > 0 {
+		copied, err := s.copy(toCopy, target)
+		if err != nil {
+			return nil, err
+		}
+		for _, uid := range toCopy {
+			if copied.Contains(imap.UID(uid)) {
+				toRemove = append(toRemove, uid)
+			}
+		}
+	}
+	if len(toRemove) > 0 {
+		if err := s.expunge(toRemove); err != nil {
+			return nil, err
+		}
+	}
+	var done []store.Chore
+	for _, c := range chores {
+		_, there := ids[c.UID.UID]
+		if !there || filed[c.UID.UID] || slices.Contains(toRemove, c.UID.UID) {
+			done = append(done, c)
+		}
+	}
+	return done, nil
+}
+
+// messageIDs returns the Message-IDs of those of uids that are there; "" for a
+// message without one.
+func (s *session) messageIDs(uids []uint32) (map[uint32]string, error) {
+	section := &imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"Message-ID"}}
+	ids := map[uint32]string{}
+	err := s.sections(uids, section, func(uid uint32, lit imap.LiteralReader) error {
+		h, whole := readHeader(lit, 8<<10)
+		if !whole {
+			return s.cutOff(uid)
+		}
+		ids[uid] = ""
+		if msg, err := mail.ReadMessage(bytes.NewReader(append(bytes.TrimRight(h, "\r\n"), "\r\n\r\n"...))); err == nil {
+			ids[uid] = strings.TrimSpace(msg.Header.Get("Message-ID"))
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// lookInto says which messages the target folder has by their Message-ID. It
+// leaves the followed folder selected again.
+func (f *follower) lookInto(s *session, target string, ids map[uint32]string) (map[uint32]bool, error) {
+	filed := map[uint32]bool{}
+	_, err := s.choose(target, true)
+	if broken(err) {
+		return nil, err
+	}
+	if err == nil { // else there is no such folder, and nothing in it
+		for uid, id := range ids {
+			if id == "" || !printable(id) {
+				continue
+			}
+			found, err := s.listHeader("Message-ID", id)
+			if err != nil {
+				return nil, err
+			}
+			filed[uid] = len(found) > 0
+		}
+	}
+	data, err := s.choose(f.folder, false)
+	if err != nil {
+		return nil, err
+	}
+	if data.UIDValidity != f.cur.UIDValidity {
+		return nil, errRenumbered
+	}
+	return filed, nil
+}
+
+func printable(id string) bool {
+	return !strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e })
+}

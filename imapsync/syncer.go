@@ -1,0 +1,140 @@
+package imapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"postroom/internal/store"
+)
+
+const (
+	firstDelay  = time.Second     // before the first try to reconnect
+	lastDelay   = 5 * time.Minute // the longest, by doubling
+	steadyAfter = time.Minute     // a connection that idled this long was a good one
+	drainTries  = 8               // failures in a row after which CatchUp gives up
+)
+
+// Syncer follows one mailbox. Run and CatchUp are not for the same time.
+type Syncer struct {
+	log    *slog.Logger
+	cfg    Config
+	st     *store.Store
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	now    func() time.Time
+	jitter func() float64
+	obs    Observer
+	inbox  *follower
+	sent   *follower
+}
+
+// New makes a Syncer. dial has the signature of net.Dialer.DialContext and
+// makes bare connections: TLS is done here. jitter returns numbers in [0, 1)
+// and, like now, is called from several goroutines.
+func New(log *slog.Logger, cfg Config, st *store.Store,
+	dial func(ctx context.Context, network, addr string) (net.Conn, error),
+	now func() time.Time, jitter func() float64, obs Observer) *Syncer {
+	y := &Syncer{log: log, cfg: cfg.withDefaults(), st: st, dial: dial, now: now, jitter: jitter, obs: obs}
+	y.inbox = newFollower(y, y.cfg.Folder)
+	y.sent = newFollower(y, y.cfg.SentFolder)
+	y.sent.isSent = true
+	return y
+}
+
+// Run follows both folders until ctx ends and then returns nil, with all its
+// goroutines ended. Any failure of the mailbox is told to the observer and
+// tried again; an error is returned only for a configuration that can never
+// work.
+func (y *Syncer) Run(ctx context.Context) error {
+	if err := y.cfg.check(); err != nil {
+		return fmt.Errorf("following the mailbox: %w", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { y.inbox.follow(ctx) })
+	wg.Go(func() { y.sent.follow(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// CatchUp looks at both folders once, imports what is left of the history,
+// carries out the chores and returns. It tries again after a broken
+// connection as long as something is gained, and gives up at once when the
+// login or the protection of the connection is refused.
+func (y *Syncer) CatchUp(ctx context.Context) error {
+	if err := y.cfg.check(); err != nil {
+		return fmt.Errorf("catching up: %w", err)
+	}
+	var wg sync.WaitGroup
+	var inboxErr, sentErr error
+	wg.Go(func() { inboxErr = y.inbox.catchUp(ctx) })
+	wg.Go(func() { sentErr = y.sent.catchUp(ctx) })
+	wg.Wait()
+	return errors.Join(inboxErr, sentErr)
+}
+
+// follow keeps a connection up until ctx ends.
+func (f *follower) follow(ctx context.Context) {
+	delay := firstDelay
+	for ctx.Err() == nil {
+		f.progress, f.steady = false, time.Time{}
+		err := f.attempt(ctx, true)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errSameFolder):
+			return
+		case errors.Is(err, errNoFolder):
+			delay = firstDelay
+			sleep(ctx, f.y.cfg.Poll)
+			continue
+		case f.progress || !f.steady.IsZero() && f.y.now().Sub(f.steady) >= steadyAfter:
+			delay = firstDelay
+		}
+		pause := f.pause(delay)
+		f.y.obs.Error(f.folder, err)
+		f.y.log.Warn("the mailbox connection ended", "folder", f.folder, "err", err, "retry_in", pause)
+		sleep(ctx, pause)
+		delay = min(2*delay, lastDelay)
+	}
+}
+
+// catchUp is one whole look, on as many connections as it takes.
+func (f *follower) catchUp(ctx context.Context) error {
+	delay := firstDelay
+	for failures := 0; ; {
+		f.progress = false
+		err := f.attempt(ctx, false)
+		if err == nil || errors.Is(err, errNoFolder) || errors.Is(err, errSameFolder) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if f.progress {
+			failures, delay = 0, firstDelay
+		}
+		f.y.obs.Error(f.folder, err)
+		if failures++; failures >= drainTries || lasting(err) {
+			return fmt.Errorf("catching up with the mailbox: %w", err)
+		}
+		sleep(ctx, f.pause(delay))
+		delay = min(2*delay, lastDelay)
+	}
+}
+
+// pause spreads a delay over ±20 %, so that many clients of a server that
+// comes back do not all knock at once.
+func (f *follower) pause(delay time.Duration) time.Duration {
+	return time.Duration(float64(delay) * (0.8 + 0.4*f.y.jitter()))
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// The verbs of admin requests.
+const (
+	VerbAssign  = "assign"  // conversation, who
+	VerbClose   = "close"   // conversation
+	VerbRelease = "release" // hold
+	VerbDiscard = "discard" // hold
+	VerbRetry   = "retry"   // aside: the record is tried again
+)
+
+// Ask puts an admin's request into the inbox and waits until it has been
+// acted on. It may be called from any goroutine while Run runs.
+func (g *Gateway) Ask(ctx context.Context, req store.AdminRequest) error {
+	done := make(chan error, 1)
+	g.mu.Lock()
+	g.waiters[req.ID] = done
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		delete(g.waiters, req.ID)
+		g.mu.Unlock()
+	}()
+	err := g.st.Update(func(tx *store.Tx) error {
+		return tx.AddInbox(store.InboxRecord{At: g.now().UTC(), Admin: &req})
+	})
+	if err != nil {
+		return fmt.Errorf("queueing the request: %w", err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// admin acts on a request. A request that cannot be done is answered, not set
+// aside: its error is for the person who asked.
+func (b *batch) admin(req store.AdminRequest) error {
+	err := b.asked(req)
+	b.after = append(b.after, func() {
+		b.g.log.Info("admin", "by", req.By, "verb", req.Verb, "err", errText(err))
+		b.g.answer(req.ID, err)
+	})
+	return nil
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (g *Gateway) answer(id string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if done, ok := g.waiters[id]; ok {
+		done <- err
+	}
+}
+
+func (b *batch) asked(req store.AdminRequest) error {
+	switch req.Verb {
+	case VerbAssign, VerbClose:
+		n, err := strconv.ParseUint(req.Args["conversation"], 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no conversation number", req.Args["conversation"])
+		}
+		c, ok, err := b.tx.Conversation(threads.ID(n))
+		if err == nil && !ok {
+			err = fmt.Errorf("there is no conversation %d", n)
+		}
+		if err != nil {
+			return err
+		}
+		_, _, err = b.step(c, threads.AdminIn{By: req.By, Verb: req.Verb, Engineer: req.Args["who"]}, nil)
+		return err
+	case VerbRelease, VerbDiscard:
+		return b.adminHold(req)
+	case VerbRetry:
+		return b.retry(req.Args["aside"])
+	}
+	return fmt.Errorf("%q is no request this version knows", req.Verb)
+}
+
+func (b *batch) adminHold(req store.AdminRequest) error {
+	h, ok, err := b.tx.Hold(req.Args["hold"])
+	if err == nil && !ok {
+		err = fmt.Errorf("no held mail has the id %q; `postroom held` lists them", req.Args["hold"])
+	}
+	if err != nil {
+		return err
+	}
+	if req.Verb == VerbDiscard {
+		return b.discardHold(h, req.By)
+	}
+	return b.releaseHold(h, req.By)
+}
+
+// retry puts a record that was set aside back into the inbox.
+func (b *batch) retry(id string) error {
+	list, err := b.tx.Asides()
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if strconv.FormatUint(a.Record.Seq, 10) == id {
+			return b.tx.Unaside(a.Record)
+		}
+	}
+	return fmt.Errorf("nothing set aside has the id %q; `postroom aside` lists it", id)
+}
+
+// timer acts on a deadline.
+func (b *batch) timer(t store.Timer) error {
+	switch {
+	case t.Name == parkedTimer:
+		return b.unpark()
+	case strings.HasPrefix(t.Name, waitTimer):
+		c, ok, err := b.tx.Conversation(threads.ID(t.Conversation))
+		if err != nil || !ok {
+			return err
+		}
+		_, _, err = b.step(c, threads.LookIn{}, nil)
+		return err
+	}
+	return fmt.Errorf("timer %q is not known", t.Name)
+}
+
+// waitTimer begins the names of the deadlines at which a conversation that
+// waits for an engineer is looked at again.
+const waitTimer = "wait/"

@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// batch is one transaction over some records, with copies of what it may
+// change: they become the gateway's when it has committed.
+type batch struct {
+	g      *Gateway
+	tx     *store.Tx
+	now    time.Time
+	turns  threads.Pointers
+	handed threads.Pointers
+	load   map[string]int
+	rot    *threads.Rotation
+	picked bool
+	open   []*store.Raw
+	after  []func() // log lines and answers, told only once it is true
+}
+
+// letter is a mail in hand: its raw octets, open, and what was read in them.
+type letter struct {
+	uid store.UID
+	ref store.Ref
+	msg *message.Message
+	cut string
+}
+
+// batch processes records in one transaction.
+func (g *Gateway) batch(records []store.InboxRecord) error {
+	letters, closeAll, err := g.read(records)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	var b *batch
+	err = g.st.Update(func(tx *store.Tx) error {
+		b = &batch{
+			g: g, tx: tx, now: g.now().UTC().Round(0), rot: g.rot,
+			turns: g.turns.Clone(), handed: g.handed.Clone(), load: maps.Clone(g.load),
+		}
+		defer b.closeRaw()
+		for i := range records {
+			if err := b.guarded(records[i], letters[i]); err != nil {
+				return &recordError{records[i].Seq, err}
+			}
+		}
+		return b.savePointers()
+	})
+	if err != nil {
+		return err
+	}
+	g.turns, g.handed, g.load, g.rot = b.turns, b.handed, b.load, b.rot
+	for _, tell := range b.after {
+		tell()
+	}
+	g.obs.Processed(len(records))
+	return nil
+}
+
+func (b *batch) savePointers() error {
+	if !b.picked {
+		return nil
+	}
+	if err := b.tx.SetPointers("turns", b.turns); err != nil {
+		return err
+	}
+	return b.tx.SetPointers("handed", b.handed)
+}
+
+func (b *batch) closeRaw() {
+	for _, raw := range b.open {
+		raw.Close()
+	}
+}
+
+// read opens and reads the mails of the records, several at once: the one
+// part of the work that needs no transaction.
+func (g *Gateway) read(records []store.InboxRecord) ([]*letter, func(), error) {
+	letters := make([]*letter, len(records))
+	raws := make([]*store.Raw, len(records))
+	closeAll := func() {
+		for _, raw := range raws {
+			if raw != nil {
+				raw.Close()
+			}
+		}
+	}
+	errs := make([]error, len(records))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, readers)
+	for i, r := range records {
+		if r.Mail == nil {
+			continue
+		}
+		raw, err := g.st.OpenRaw(r.Mail.Raw)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, closeAll, &recordError{r.Seq, err} // waiting will not bring it back
+		}
+		if err != nil {
+			return nil, closeAll, err
+		}
+		raws[i] = raw
+		letters[i] = &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = readInto(letters[i], raw)
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, closeAll, &recordError{records[i].Seq, err}
+		}
+	}
+	return letters, closeAll, nil
+}
+
+// readers is how many mails are read at once.
+const readers = 4
+
+// readInto reads a mail. Reading never fails by design; should it panic all
+// the same, that is this one mail's end, not the service's.
+func readInto(l *letter, raw message.Source) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the mail: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	l.msg = message.Read(raw)
+	return nil
+}
+
+// guarded processes one record; a panic is this record's error.
+func (b *batch) guarded(r store.InboxRecord, l *letter) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return b.record(r, l)
+}
+
+func (b *batch) record(r store.InboxRecord, l *letter) error {
+	var err error
+	switch {
+	case r.Mail != nil:
+		return b.mail(r, l) // drops or parks the record itself
+	case r.History != nil:
+		err = b.history(*r.History)
+	case r.Gone != nil:
+		err = b.tx.SetOutcome(r.Gone.UID, store.Outcome{Kind: store.OutcomeGone, Note: r.Gone.Why})
+	case r.Delivery != nil:
+		err = b.delivery(*r.Delivery)
+	case r.CaughtUp != nil:
+		err = b.caughtUp(*r.CaughtUp)
+	case r.Timer != nil:
+		err = b.timer(*r.Timer)
+	case r.Admin != nil:
+		err = b.admin(*r.Admin)
+	case r.Rotation != nil:
+		err = b.rotation(*r.Rotation)
+	default:
+		err = fmt.Errorf("the record says nothing")
+	}
+	if err != nil {
+		return err
+	}
+	return b.tx.DropInbox(r.Seq)
+}
+
+// world is what a step may know.
+func (b *batch) world() threads.World {
+	return threads.World{
+		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.g.leave, Stale: b.g.cfg.Stale,
+		Turns: &b.turns, Handed: &b.handed,
+		Load: func(engineer string) int { return b.load[engineer] },
+	}
+}
+
+// step runs one step of a conversation and commits what follows. l is the
+// mail in hand, nil when there is none.
+func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threads.Conversation, threads.Result, error) {
+	next, res, err := threads.Step(c, in, b.world())
+	if err != nil || len(res.Events) == 0 && len(res.Effects) == 0 {
+		return next, res, err
+	}
+	if err := b.tx.Commit(next, res.Events); err != nil {
+		return next, res, err
+	}
+	b.countLoad(c, -1)
+	b.countLoad(next, 1)
+	for _, e := range res.Events {
+		if err := b.recorded(c, next, e); err != nil {
+			return next, res, err
+		}
+	}
+	return next, res, b.effects(next, in, res, l)
+}
+
+func (b *batch) countLoad(c threads.Conversation, by int) {
+	if c.State == threads.StateOpen && c.Owner != "" {
+		b.load[c.Owner] += by
+	}
+}
+
+// recorded keeps the indexes that follow from an event, and puts it on the
+// log once the transaction is done.
+func (b *batch) recorded(before, after threads.Conversation, e threads.Event) error {
+	b.after = append(b.after, func() { b.g.logEvent(after.ID, e) })
+	if _, ok := e.Body.(threads.Opened); ok {
+		rootID := b.g.names.RootID(b.g.minter, after.ID)
+		return b.tx.AddKnown(rootID, threads.Known{Kind: threads.KnownRoot, Conversation: after.ID})
+	}
+	return nil
+}

@@ -1,0 +1,313 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// delivery handles what an attempt at an outgoing mail came to.
+func (b *batch) delivery(d store.Delivery) error {
+	m, ok, err := b.tx.Out(d.OutID)
+	if err != nil || !ok {
+		return err // settled and gone: our own copy was quicker
+	}
+	switch d.Problem {
+	case store.HurdleEightBit, store.HurdleSize:
+		if m.Kind == store.OutCopy {
+			return b.restub(m, d.Problem)
+		}
+	}
+	for _, r := range d.Results {
+		if err := b.told(m, r); err != nil {
+			return err
+		}
+	}
+	if d.State == store.OutUnknown || m.State == store.OutUnknown {
+		return b.unknown(m)
+	}
+	return b.dropIfDone(m)
+}
+
+// told records the outcome of one recipient in the mail's conversation.
+func (b *batch) told(m store.OutMail, r store.Recipient) error {
+	b.after = append(b.after, func() { b.g.logDelivery(m, r) })
+	if m.Kind == store.OutNotice {
+		return b.noticeTold(m, r)
+	}
+	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = b.step(c, threads.DeliveryIn{
+		OutID: m.ID, Answer: m.Kind == store.OutAnswer, Author: m.Author, Engineer: m.To, Of: m.Event,
+		Recipient: r.Address, State: string(r.State), Reply: r.Reply,
+	}, nil)
+	return err
+}
+
+// Undelivered is a notice that reached nobody: `status` shows it.
+type Undelivered struct {
+	To      string `json:"to"`
+	Subject string `json:"subject"`
+	Reply   string `json:"reply"`
+}
+
+// UndeliveredKey is the name under which the store keeps []Undelivered, the
+// newest last.
+const UndeliveredKey = "undelivered-notices"
+
+// maxUndelivered bounds what is kept of them.
+const maxUndelivered = 20
+
+// noticeTold keeps a failed notice for status: a notice about a notice would
+// be the beginning of a loop.
+func (b *batch) noticeTold(m store.OutMail, r store.Recipient) error {
+	var list []Undelivered
+	if _, err := b.tx.Meta(UndeliveredKey, &list); err != nil {
+		return err
+	}
+	switch r.State {
+	case store.OutFailed:
+		list = append(list, Undelivered{To: r.Address, Subject: m.Subject, Reply: r.Reply})
+		if len(list) > maxUndelivered {
+			list = list[len(list)-maxUndelivered:]
+		}
+	case store.OutSent:
+		// Mail to this person arrives again.
+		n := len(list)
+		list = slices.DeleteFunc(list, func(u Undelivered) bool { return u.To == r.Address })
+		if len(list) == n {
+			return nil
+		}
+	}
+	return b.tx.SetMeta(UndeliveredKey, list)
+}
+
+// dropIfDone removes a mail of which every recipient is settled.
+func (b *batch) dropIfDone(m store.OutMail) error {
+	for _, r := range m.Recipients {
+		if r.State != store.OutSent && r.State != store.OutFailed {
+			return nil
+		}
+	}
+	return b.tx.DropOut(m)
+}
+
+// unknown handles a mail that may or may not have been accepted.
+func (b *batch) unknown(m store.OutMail) error {
+	if b.tx.Returned(m.ID) {
+		return b.proven(m)
+	}
+	if b.g.comesBack(m) {
+		return nil // a later look at the mailbox decides
+	}
+	if m.Kind != store.OutAnswer {
+		return b.again(m)
+	}
+	m.State = store.OutStopped
+	if err := b.tx.SetOut(m); err != nil {
+		return err
+	}
+	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = b.step(c, threads.UncertainIn{OutID: m.ID, Author: m.Author, Recipient: m.Recipients[0].Address}, nil)
+	return err
+}
+
+// comesBack reports whether a copy of this mail would come back.
+func (g *Gateway) comesBack(m store.OutMail) bool {
+	return m.OwnCopy != "" || g.cfg.OwnCopy == CopyByRelay
+}
+
+// returned handles our own copy: the relay took the mail.
+func (b *batch) returned(known threads.Known, alias string) error {
+	m, ok, err := b.tx.Out(known.OutID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case ok && m.State == store.OutUnknown:
+		if err := b.proven(m); err != nil {
+			return err
+		}
+	case ok:
+		// The attempt is still on its way, or a crash cut it off: what it
+		// comes to is decided when its end is known.
+		if err := b.tx.MarkReturned(m.ID); err != nil {
+			return err
+		}
+	}
+	if alias == "" || known.Conversation == 0 {
+		return nil
+	}
+	c, ok, err := b.tx.Conversation(known.Conversation)
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = b.step(c, threads.CameBackIn{OutID: known.OutID, Alias: alias}, nil)
+	return err
+}
+
+// proven marks an unknown mail sent, for the recipients the relay had
+// accepted when DATA was sent: a copy proves these and no others.
+func (b *batch) proven(m store.OutMail) error {
+	open := false
+	for i := range m.Recipients {
+		r := &m.Recipients[i]
+		if r.State == store.OutSent || r.State == store.OutFailed {
+			continue
+		}
+		if len(m.Accepted) > 0 && !slices.Contains(m.Accepted, r.Address) {
+			open, r.State = true, store.OutQueued
+			continue
+		}
+		r.State, r.Reply = store.OutSent, "our own copy came back"
+		if err := b.told(m, *r); err != nil {
+			return err
+		}
+	}
+	if !open {
+		return b.tx.DropOut(m)
+	}
+	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now, nil
+	return b.tx.SetOut(m)
+}
+
+// caughtUp decides about unknown mails: a look at the mailbox that began long
+// enough after the attempt saw everything, and no copy of them.
+func (b *batch) caughtUp(c store.CaughtUp) error {
+	if (c.Folder == b.g.cfg.Folder) != (b.g.cfg.OwnCopy == CopyByBcc) {
+		return nil // copies come to the other folder
+	}
+	list, err := b.tx.Unresolved()
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if m.State != store.OutUnknown || c.Began.Before(m.AttemptEnded.Add(b.g.cfg.UnknownWait)) {
+			continue
+		}
+		if err := b.again(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again queues a mail once more, with the Message-ID it has.
+func (b *batch) again(m store.OutMail) error {
+	for i := range m.Recipients {
+		if r := &m.Recipients[i]; r.State == store.OutUnknown {
+			r.State = store.OutQueued
+			if err := b.told(m, store.Recipient{Address: r.Address, State: "again", Reply: "no copy of it came back"}); err != nil {
+				return err
+			}
+		}
+	}
+	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now, nil
+	return b.tx.SetOut(m)
+}
+
+// sendAgain queues an uncertain answer once more, as its author decided.
+func (b *batch) sendAgain(h store.Hold, by string) error {
+	m, ok, err := b.tx.Out(h.OutID)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := b.again(m); err != nil {
+			return err
+		}
+	}
+	c, ok, err := b.tx.Conversation(h.Conversation)
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = b.step(c, threads.DiscardIn{Hold: h.ID, By: by, Again: true}, nil)
+	return err
+}
+
+// giveUp leaves an uncertain answer as it is: gone out or not.
+func (b *batch) giveUp(h store.Hold) error {
+	m, ok, err := b.tx.Out(h.OutID)
+	if err != nil || !ok {
+		return err
+	}
+	return b.tx.DropOut(m)
+}
+
+// bounce matches a delivery report to the mail of ours that it is about.
+func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
+	m := &l.msg.Mail
+	known, ok := b.bounced(m, found)
+	if !ok || known.Conversation == 0 {
+		return b.recordUnseen(l, threads.ClassBounce)
+	}
+	c, ok, err := b.tx.Conversation(known.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("a bounce names conversation %d, which is not there", known.Conversation)
+	}
+	n := c.N + 1
+	for _, r := range reported(m) {
+		c, _, err = b.step(c, threads.DeliveryIn{
+			OutID: known.OutID, Answer: known.Kind == threads.KnownAnswer, Author: known.Engineer, Engineer: known.Engineer,
+			Of: known.Event, Bounce: &r, MessageID: m.MessageID,
+		}, l)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b.filed(l, threads.KnownTheirs, c.ID, n, threads.ClassBounce)
+}
+
+// maxReported bounds the recipients taken from one report.
+const maxReported = 20
+
+func reported(m *threads.Mail) []threads.BounceRecipient {
+	if m.Bounce == nil || len(m.Bounce.Recipients) == 0 {
+		action := "failed"
+		if m.Bounce != nil && m.Bounce.Action != "" {
+			action = m.Bounce.Action
+		}
+		return []threads.BounceRecipient{{Action: action}}
+	}
+	list := slices.Clone(m.Bounce.Recipients[:min(len(m.Bounce.Recipients), maxReported)])
+	for i := range list {
+		if list[i].Action == "" {
+			list[i].Action = m.Bounce.Action
+		}
+	}
+	return list
+}
+
+// bounced finds the mail a report is about: by the address it came back to,
+// else by the ids it returns.
+func (b *batch) bounced(m *threads.Mail, found threads.Found) (threads.Known, bool) {
+	ix := b.tx.Index()
+	ids := []string{}
+	if found.OutID != "" {
+		ids = append(ids, b.g.names.MailID(b.g.minter, found.OutID))
+	}
+	if m.Bounce != nil {
+		ids = append(ids, m.Bounce.OriginalMessageID)
+		ids = append(ids, m.Bounce.References...)
+	}
+	ids = append(ids, m.InReplyTo...)
+	ids = append(ids, m.References...)
+	for _, id := range ids {
+		for _, k := range ix.ID(id) {
+			if k.OutID != "" {
+				return k, true
+			}
+		}
+	}
+	return threads.Known{}, false
+}

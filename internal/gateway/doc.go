@@ -1,0 +1,18 @@
+// Package gateway runs the thinking. One goroutine takes the records of the
+// inbox in order, asks package threads what follows, and commits all of it at
+// once: ledger entry, events, rotation pointers, outgoing mail, timers, and
+// the record itself done.
+//
+// It guarantees that each record is acted on once, whatever dies in between;
+// that a record which breaks it is set aside after three tries and reported,
+// and those behind it go on; and that nothing is queued to a customer but
+// what a step accepted and the leak guard let pass.
+//
+// It never talks to a network, and never decides: decisions are package
+// threads'.
+//
+// The way through it: gateway.go is the loop, batch.go one transaction of it;
+// mail.go, delivery.go, history.go, rotation.go and admin.go each handle one
+// kind of record; effects.go does what a step asked for and compose.go turns
+// it into mail; words.go holds the sentences people read.
+package gateway

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"fmt"
+
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// fromEngineer handles a mail that is an engineer's, or pretends to be.
+func (b *batch) fromEngineer(l *letter, in threads.MailIn) (*store.Outcome, error) {
+	a := in.Authority
+	if a.Proven && a.Hold != "" {
+		if o, done, err := b.settle(l, in); done || err != nil {
+			return o, err
+		}
+	}
+	id := a.Conversation
+	if id == 0 {
+		id = in.Found.Conversation
+	}
+	if id == 0 {
+		return b.unattached(l, in)
+	}
+	c, ok, err := b.tx.Conversation(id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("a token names conversation %d, which is not there", id)
+	}
+	if in.Draft, err = b.draft(c, in, l); err != nil {
+		return nil, err
+	}
+	next, res, err := b.step(c, in, l)
+	if err != nil {
+		return nil, err
+	}
+	return b.filed(l, threads.KnownHers, next.ID, engineerEvent(res, next), in.Class)
+}
+
+// engineerEvent is the event an engineer's mail became: what it did first.
+func engineerEvent(res threads.Result, c threads.Conversation) int {
+	for _, n := range []int{
+		eventOf[threads.Accepted](res), eventOf[threads.Noted](res), eventOf[threads.HeldBack](res),
+	} {
+		if n != 0 {
+			return n
+		}
+	}
+	return c.N
+}
+
+// draft composes the answer a mail would become, to learn whether it can. The
+// answer itself is composed again when it has been accepted, with the
+// Message-ID of its place in the history.
+func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*threads.Draft, error) {
+	if !in.Authority.Proven || in.Authority.Doubt != "" || in.Mail.AnswerEmpty {
+		return nil, nil
+	}
+	view := in.Authority.View
+	if view == 0 {
+		view = c.Desks[in.Authority.Engineer].Newest
+	}
+	return b.tryAnswer(c, in.Authority.Engineer, view, l)
+}
+
+// settle acts on "/send" and "/discard" in a reply to the notice of a held
+// mail. It reports false when the reply says something else.
+func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, error) {
+	send, discard := false, false
+	for _, c := range in.Mail.Commands {
+		send = send || c.Word == "send"
+		discard = discard || c.Word == "discard"
+	}
+	if send == discard {
+		return nil, false, nil
+	}
+	h, ok, err := b.tx.Hold(in.Authority.Hold)
+	if err != nil {
+		return nil, true, err
+	}
+	done := store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class)}
+	if ok && h.Asked == in.Authority.Engineer {
+		done.Conversation, done.Event = uint64(h.Conversation), h.Event
+		if send {
+			err = b.releaseHold(h, in.Authority.Engineer)
+		} else {
+			err = b.discardHold(h, in.Authority.Engineer)
+		}
+	} else {
+		done.Note = "that mail is held no longer"
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	return &done, true, b.know(l, threads.KnownHers, 0, 0)
+}
+
+// releaseHold sends a held mail as the answer of the engineer it is from.
+func (b *batch) releaseHold(h store.Hold, by string) error {
+	l, err := b.heldLetter(h)
+	if err != nil {
+		return err
+	}
+	if h.OutID != "" {
+		return b.sendAgain(h, by)
+	}
+	if h.Conversation == 0 {
+		return b.admit(h, l)
+	}
+	c, ok, err := b.tx.Conversation(h.Conversation)
+	if err != nil || !ok {
+		return err
+	}
+	if h.Engineer == "" {
+		return fmt.Errorf("held mail %s is from no engineer: it can only be discarded", h.ID)
+	}
+	in := threads.ReleaseIn{Hold: h.ID, By: by, Author: h.Engineer, Mail: &l.msg.Mail, Answers: h.Answers}
+	if in.Draft, err = b.tryAnswer(c, h.Engineer, h.Answers, l); err != nil {
+		return err
+	}
+	_, res, err := b.step(c, in, l)
+	if err != nil {
+		return err
+	}
+	if n := eventOf[threads.Accepted](res); n != 0 {
+		return b.tx.SetText(c.ID, n, l.msg.Mail.NewText)
+	}
+	return nil
+}
+
+// admit takes a held mail that belongs to no conversation for what its sender
+// says it is: fresh mail from somebody who is an engineer.
+func (b *batch) admit(h store.Hold, l *letter) error {
+	in := threads.MailIn{Mail: &l.msg.Mail, Class: threads.ClassCustomer, Evidence: "customer: confirmed by " + h.Engineer}
+	if _, err := b.received(l, in); err != nil {
+		return err
+	}
+	return b.tx.DropHold(h.ID)
+}
+
+func (b *batch) discardHold(h store.Hold, by string) error {
+	if h.OutID != "" {
+		if err := b.giveUp(h); err != nil {
+			return err
+		}
+	}
+	if h.Conversation == 0 {
+		return b.tx.DropHold(h.ID)
+	}
+	c, ok, err := b.tx.Conversation(h.Conversation)
+	if err != nil || !ok {
+		return err
+	}
+	_, _, err = b.step(c, threads.DiscardIn{Hold: h.ID, By: by}, nil)
+	return err
+}
+
+// heldLetter opens the raw mail of a hold.
+func (b *batch) heldLetter(h store.Hold) (*letter, error) { return b.letter(h.Raw, h.UID) }
+
+func (b *batch) letter(ref store.Ref, uid store.UID) (*letter, error) {
+	raw, err := b.g.st.OpenRaw(ref)
+	if err != nil {
+		return nil, err
+	}
+	b.open = append(b.open, raw)
+	return &letter{uid: uid, ref: ref, msg: message.Read(raw)}, nil
+}
+
+// unattached handles an engineer's mail that is about no conversation: held
+// when it claims to be an answer, else a personal command, of which none is
+// known yet.
+func (b *batch) unattached(l *letter, in threads.MailIn) (*store.Outcome, error) {
+	a := in.Authority
+	why, reason := a.Doubt, a.Reason
+	if why == "" {
+		why, reason = threads.WhyCommand, "it went to your personal address, which takes no text, and is about no conversation"
+	}
+	h := store.Hold{
+		ID: fmt.Sprintf("0-%s-%d-%d", l.uid.Folder, l.uid.Validity, l.uid.UID), Engineer: a.Engineer, Asked: a.Engineer, From: l.msg.Mail.Sender().Addr,
+		Subject: l.msg.Mail.Subject, Why: why, Reason: reason, Raw: l.ref, UID: l.uid, At: b.now.Unix(),
+	}
+	if err := b.tx.SetHold(h); err != nil {
+		return nil, err
+	}
+	b.after = append(b.after, func() { b.g.logHeld(h) })
+	n := threads.Notify{OutID: "hold." + h.ID, Kind: threads.NoticeHeld, Engineer: a.Engineer, Reason: reason, Hold: h.ID, Quote: true}
+	if a.Engineer == "" {
+		n.Kind = threads.NoticeForged
+	}
+	if err := b.notify(threads.Conversation{}, n, l); err != nil {
+		return nil, err
+	}
+	o := &store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class), Note: "held: " + string(why)}
+	return o, b.know(l, threads.KnownHers, 0, 0)
+}

@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// OwnCopy says how a copy of what we send comes back to the mailbox.
+type OwnCopy string
+
+// The ways.
+const (
+	CopyByBcc   OwnCopy = "bcc"   // one more recipient of the same transaction
+	CopyByRelay OwnCopy = "relay" // the provider files sent mail itself
+	CopyNone    OwnCopy = "none"  // nothing comes back
+)
+
+// Config is what the gateway needs of the configuration.
+type Config struct {
+	Support       threads.Address
+	ReplyTemplate string // "" where the mailbox takes no plus-addresses
+	FromName      string // "{engineer} at {support}"
+	Footer        string // full, line, none
+	Folder        string // the followed folder
+	OwnCopy       OwnCopy
+	MarkSeen      bool
+	Stale         threads.Stale
+	Deadline      time.Duration // how long delivery tries
+	UnknownWait   time.Duration // how long to look for our own copy
+	HistoryWait   time.Duration // how long a mail waits for the history import
+}
+
+// Observer is told what the gateway does; its methods must not block.
+type Observer interface {
+	// Processed is called after each commit with the number of records done.
+	Processed(records int)
+	// SetAside is called when a record was given up.
+	SetAside(seq uint64, err error)
+}
+
+// Gateway is the thinking stage. Run may be called once.
+type Gateway struct {
+	log      *slog.Logger
+	cfg      Config
+	st       *store.Store
+	now      func() time.Time
+	obs      Observer
+	names    threads.Names
+	minter   threads.Minter
+	composer *message.Composer
+
+	// Owned by the goroutine that runs; a batch works on copies and hands
+	// them back when it has committed.
+	rot    *threads.Rotation
+	turns  threads.Pointers
+	handed threads.Pointers
+	leave  threads.Leave
+	load   map[string]int
+
+	mu      sync.Mutex
+	waiters map[string]chan error // admin requests that wait for their end
+}
+
+// batchSize is how many records one transaction takes at most: one sync pays
+// for them, and a crash repeats at most their thinking.
+const batchSize = 64
+
+// New makes a Gateway over an open store. rot is the rotation in effect; a
+// newer one comes in by the inbox.
+func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, now func() time.Time, obs Observer) (*Gateway, error) {
+	names := threads.NewNames(cfg.Support.Addr, cfg.ReplyTemplate)
+	g := &Gateway{
+		log: log, cfg: cfg, st: st, now: now, obs: obs, rot: rot,
+		names:    names,
+		minter:   threads.NewMinter(st.InstanceKey()),
+		composer: message.NewComposer(cfg.Support, cfg.FromName, names.Domain),
+		leave:    threads.Leave{},
+		load:     map[string]int{},
+		waiters:  map[string]chan error{},
+	}
+	err := st.View(func(tx *store.Tx) error {
+		var err error
+		if g.turns, err = tx.Pointers("turns"); err != nil {
+			return err
+		}
+		if g.handed, err = tx.Pointers("handed"); err != nil {
+			return err
+		}
+		return tx.EachConversation(func(c threads.Conversation) error {
+			g.count(c, 1)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return g, nil
+}
+
+func (g *Gateway) count(c threads.Conversation, by int) {
+	if c.State == threads.StateOpen && c.Owner != "" {
+		g.load[c.Owner] += by
+	}
+}
+
+// Run processes the inbox until ctx ends.
+func (g *Gateway) Run(ctx context.Context) error {
+	wake := g.st.Wake(store.WakeInbox)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if err := g.Drain(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			// The disk is full or fails: nothing is lost by waiting.
+			g.log.Error("the inbox cannot be processed; trying again", "err", err)
+			timer.Reset(retryPause)
+		} else if at, ok := g.nextTimer(); ok {
+			timer.Reset(max(at.Sub(g.now()), 0))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// retryPause is how long the gateway waits after the store failed.
+const retryPause = 5 * time.Second
+
+func (g *Gateway) nextTimer() (at time.Time, ok bool) {
+	if err := g.st.View(func(tx *store.Tx) error {
+		at, ok = tx.NextTimer()
+		return nil
+	}); err != nil {
+		g.log.Error("reading the timers", "err", err)
+	}
+	return at, ok
+}
+
+// Drain processes the inbox until it is empty. It must not run beside Run.
+func (g *Gateway) Drain(ctx context.Context) error {
+	for ctx.Err() == nil {
+		records, err := g.take()
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		if err := g.process(ctx, records); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// take fires the timers that are due and returns the next records.
+func (g *Gateway) take() (records []store.InboxRecord, err error) {
+	if at, ok := g.nextTimer(); ok && !at.After(g.now()) {
+		err = g.st.Update(func(tx *store.Tx) error { return tx.FireTimers(g.now(), batchSize) })
+		if err != nil {
+			return nil, fmt.Errorf("firing timers: %w", err)
+		}
+	}
+	err = g.st.View(func(tx *store.Tx) error {
+		records, err = tx.Inbox(batchSize)
+		return err
+	})
+	return records, err
+}
+
+// process runs a batch. When one record of it breaks, each is run alone, so
+// that only the broken one is counted against.
+func (g *Gateway) process(ctx context.Context, records []store.InboxRecord) error {
+	err := g.batch(records)
+	if err == nil {
+		return nil
+	}
+	var bad *recordError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	for _, r := range records {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := g.alone(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxTries is how often a record may break before it is set aside.
+const maxTries = 3
+
+func (g *Gateway) alone(r store.InboxRecord) error {
+	for {
+		err := g.batch([]store.InboxRecord{r})
+		var bad *recordError
+		if !errors.As(err, &bad) {
+			return err
+		}
+		r.Tries++
+		r.LastError = bad.Error()
+		g.log.Error("a record broke the step", "seq", r.Seq, "try", r.Tries, "err", bad)
+		if r.Tries < maxTries {
+			if err := g.st.Update(func(tx *store.Tx) error { return tx.UpdateInbox(r) }); err != nil {
+				return err
+			}
+			continue
+		}
+		return g.setAside(r, bad)
+	}
+}
+
+// recordError is an error that one record caused, not the store.
+type recordError struct {
+	seq uint64
+	err error
+}
+
+func (e *recordError) Error() string { return fmt.Sprintf("processing record %d: %v", e.seq, e.err) }
+func (e *recordError) Unwrap() error { return e.err }

@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// history takes a range of old mail into the index: it is threaded, and
+// assigned to nobody. The range comes newest first, so a reply is there before
+// the mail it answers; that one then joins by being named.
+func (b *batch) history(h store.InHistory) error {
+	for _, old := range h.Mails {
+		uid := store.UID{Folder: h.Folder, Validity: h.Validity, UID: old.UID}
+		if err := b.remembered(uid, old); err != nil {
+			return fmt.Errorf("importing %s: %w", uid, err)
+		}
+	}
+	if !h.Last {
+		return nil
+	}
+	return b.unpark()
+}
+
+func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
+	msg := message.Read(bytes.NewReader(old.Header))
+	m := &msg.Mail
+	m.BodyDigest = "" // only the header was read
+	ix := b.tx.Index()
+	found := threads.Match(ix, b.g.names, m)
+	if err := ix.Err(); err != nil {
+		return err
+	}
+	c, res := threads.Conversation{ID: found.Conversation}, []threads.Event(nil)
+	if found.Conversation == 0 {
+		id, err := b.tx.NewConversation()
+		if err != nil {
+			return err
+		}
+		c.ID = id
+		c, res = appendEvent(c, res, b, threads.Opened{
+			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: m.Sender(), History: true,
+		})
+		known := threads.Known{Kind: threads.KnownRoot, Conversation: id}
+		if err := b.tx.AddKnown(b.g.names.RootID(b.g.minter, id), known); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if c, _, err = b.tx.Conversation(found.Conversation); err != nil {
+			return err
+		}
+	}
+	c, res = appendEvent(c, res, b, threads.Received{
+		MessageID: m.MessageID, Class: threads.ClassCustomer, Matched: found.Reason, From: m.Sender(),
+		ReplyTo: m.ReplyTo, To: m.To, Cc: m.Cc, Subject: m.Subject, Date: m.Date, Size: old.Size, History: true,
+	})
+	if err := b.tx.Commit(c, res); err != nil {
+		return err
+	}
+	l := &letter{uid: uid, msg: msg}
+	if err := b.know(l, threads.KnownTheirs, c.ID, c.N); err != nil {
+		return err
+	}
+	return b.tx.SetOutcome(uid, store.Outcome{Kind: store.OutcomeHistory, Conversation: uint64(c.ID), Event: c.N})
+}
+
+func appendEvent(c threads.Conversation, list []threads.Event, b *batch, body threads.EventBody) (threads.Conversation, []threads.Event) {
+	e := threads.Event{N: c.N + 1, At: b.now, Body: body}
+	return c.Apply(e), append(list, e)
+}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"strings"
+
+	"postroom/internal/rotation"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// rotation puts a new version of the rotation file into effect, or tells the
+// admins what is wrong with it. Conversations that wait are looked at again:
+// somebody may be there now.
+func (b *batch) rotation(in store.InRotation) error {
+	if in.Error != "" {
+		b.after = append(b.after, func() { b.g.log.Warn("rotation_refused", "version", in.Version, "error", in.Error) })
+		return b.notify(threads.Conversation{}, threads.Notify{
+			OutID: "rotation.bad." + in.Version, Kind: threads.NoticeRotation, Reason: in.Error,
+		}, nil)
+	}
+	v, ok, err := b.tx.LastRotation()
+	if err != nil || !ok {
+		return err
+	}
+	rot, _, err := rotation.Parse("rotation.toml", v.Text)
+	if err != nil {
+		return err
+	}
+	b.rot = rot
+	b.after = append(b.after, func() {
+		b.g.log.Info("rotation", "version", rot.Version, "changes", strings.Join(in.Changes, "; "))
+	})
+	if len(in.Changes) > 0 {
+		err := b.notify(threads.Conversation{}, threads.Notify{
+			OutID: "rotation.good." + v.Version + "." + b.now.Format("20060102150405"), Kind: threads.NoticeRotation,
+			Reason: strings.Join(in.Changes, "\n"), Event: 1,
+		}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return b.lookAll()
+}
+
+// lookAll looks again at every conversation that waits for an engineer,
+// oldest first.
+func (b *batch) lookAll() error {
+	var waiting []threads.Conversation
+	err := b.tx.EachConversation(func(c threads.Conversation) error {
+		if c.State == threads.StateOpen && len(c.Pending) > 0 {
+			waiting = append(waiting, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range waiting {
+		if _, _, err := b.step(c, threads.LookIn{}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

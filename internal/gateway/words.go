@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// notice is the text of a notice: what is to be done, and why.
+type notice struct {
+	subject    string
+	paragraphs []string
+	actions    []action
+}
+
+// action is something a person can do with one tap: a mail with a command.
+type action struct{ label, command string }
+
+func (b *batch) words(c threads.Conversation, n threads.Notify, name string) notice {
+	about := c.Subject
+	if about == "" {
+		about = "(no subject)"
+	}
+	hello := "Hello " + firstName(name) + ","
+	switch n.Kind {
+	case threads.NoticeHeld:
+		return heldNotice(hello, about, c, n)
+	case threads.NoticeForged:
+		return notice{
+			subject: "Somebody may have written in an engineer's name: " + about,
+			paragraphs: []string{hello,
+				"A mail was kept back and reached nobody: " + n.Reason + ".",
+				"Its sender was told nothing. If it is what it claims to be, an admin can let it go: `postroom held` lists it.",
+			},
+		}
+	case threads.NoticeFailed:
+		return notice{
+			subject: "Your answer did not arrive: " + about,
+			paragraphs: []string{hello,
+				"Sorry: " + n.Reason + ".",
+				"The conversation is open again. Reply to the customer's mail to try once more; what you wrote is below.",
+			},
+		}
+	case threads.NoticeNobody:
+		return notice{
+			subject: "A customer is waiting and nobody is on duty: " + about,
+			paragraphs: []string{hello,
+				"Nobody could be given this conversation: " + n.Reason + ".",
+				"It is handed out as soon as somebody comes on duty. What the customer wrote is below.",
+			},
+		}
+	case threads.NoticeUnsent:
+		return notice{
+			subject: "A customer is waiting and mail to the engineers fails: " + about,
+			paragraphs: []string{hello,
+				fmt.Sprintf("Conversation %d could not be sent to its engineer: %s.", c.ID, n.Reason),
+				fmt.Sprintf("Please see to it that somebody has it: `postroom assign %d NAME`.", c.ID),
+			},
+		}
+	case threads.NoticeCrossed:
+		return notice{
+			subject:    "Your answer crossed with a new mail: " + about,
+			paragraphs: []string{hello, "Just so that you know: " + n.Reason + ". It is in your mailbox."},
+		}
+	case threads.NoticeRotation:
+		return rotationNotice(hello, n)
+	case threads.NoticeAside:
+		return notice{
+			subject: "A mail could not be processed: please have a look",
+			paragraphs: []string{hello,
+				"A mail of the support mailbox could not be processed and was set aside. It is attached as it came, so that nobody is left waiting.",
+				"What went wrong: " + n.Reason,
+				"`postroom aside` lists it; `postroom aside retry` tries it again.",
+			},
+		}
+	}
+	return notice{subject: about, paragraphs: []string{hello, n.Reason + "."}}
+}
+
+func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
+	var who string
+	if c.Customer.Addr != "" {
+		who = " to " + shown(c.Customer)
+	}
+	return notice{
+		subject: "Not sent yet: " + about,
+		paragraphs: []string{hello,
+			"Your mail" + who + " was kept back: " + n.Reason + ".",
+			"Nothing of it has gone out. It is below, as you wrote it. To send exactly this, reply with /send on a line of its own; " +
+				"to throw it away, reply with /discard. If you did not write it, /discard it and tell your admins.",
+		},
+		actions: []action{{"Send it as it is", "/send"}, {"Throw it away", "/discard"}},
+	}
+}
+
+func rotationNotice(hello string, n threads.Notify) notice {
+	if n.Event == 0 {
+		return notice{
+			subject: "The rotation file has a mistake and was not taken",
+			paragraphs: []string{hello,
+				"The last good version stays in effect. This is what is wrong:",
+				n.Reason,
+				"Mend the file and save it; it is read again within a second.",
+			},
+		}
+	}
+	lines := append([]string{hello, "The rotation file was changed, and is in effect:"}, strings.Split(n.Reason, "\n")...)
+	return notice{subject: "The rotation has changed", paragraphs: lines}
+}
+
+// footer is the lines under a copy: whose turn it is, and whom a reply will
+// reach, by name.
+func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []string {
+	if b.g.cfg.Footer == "none" {
+		return nil
+	}
+	to, cc := c.Recipients(b.g.names, of)
+	lines := []string{fmt.Sprintf("%s, it is your turn.", firstName(e.Name))}
+	if b.g.cfg.Footer == "full" {
+		lines = append(lines, "Reply to this mail and your answer goes out as", fmt.Sprintf("%q to:", b.fromName(e)))
+	} else {
+		lines = append(lines, "A reply goes to:")
+	}
+	for i, a := range append(to, cc...) {
+		if i == maxNamed {
+			lines = append(lines, fmt.Sprintf("  and %d more", len(to)+len(cc)-maxNamed))
+			break
+		}
+		lines = append(lines, "  "+shown(a))
+	}
+	return lines
+}
+
+// fromName is the name customers read.
+func (b *batch) fromName(e *threads.Engineer) string {
+	return strings.NewReplacer("{engineer}", e.Name, "{support}", b.g.cfg.Support.Name).Replace(b.g.cfg.FromName)
+}
+
+// maxNamed bounds the recipients a footer names one by one.
+const maxNamed = 10
+
+func (b *batch) links() []action {
+	if b.g.cfg.Footer != "full" {
+		return nil
+	}
+	return []action{{"Close it without an answer", "/close"}, {"Take it", "/take"}}
+}
+
+func shown(a threads.Address) string {
+	if a.Name == "" {
+		return a.Addr
+	}
+	return a.Name + " <" + a.Addr + ">"
+}
+
+func firstName(name string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(name), " ")
+	if first == "" {
+		return "there"
+	}
+	return first
+}
+
+// stubReason says why an engineer gets a list in place of the mail itself.
+func stubReason(p store.DeliveryHurdle) string {
+	if p == store.HurdleSize {
+		return "the mail is larger than the mail server takes"
+	}
+	return "the mail server does not take its 8-bit parts as they are"
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package mailtest
+
+import "syscall"
+
+// ownSession starts a process as the leader of a session and a process group,
+// so that all of it can be ended.
+func ownSession() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true}
+}

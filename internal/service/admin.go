@@ -1,0 +1,82 @@
+package service
+
+import (
+	"context"
+	"os/user"
+	"runtime/debug"
+
+	"postroom/imapsync"
+	"postroom/internal/admin"
+	"postroom/internal/config"
+	"postroom/internal/store"
+)
+
+// admin makes the server of the control socket.
+func (s *Service) admin() *admin.Server {
+	return admin.NewServer(s.seams.Log, admin.Config{
+		Version: Version(),
+		Live:    s.live,
+		Asker:   s.think,
+		Mailbox: s.Mailbox,
+		Reload:  func(context.Context) error { s.Reload(); return nil },
+		Now:     s.seams.Now,
+		Random:  s.seams.Random,
+		Peer:    admin.PeerUser(user.LookupId),
+	}, s.st)
+}
+
+// Mailbox lists the followed folders, over a connection of its own.
+func (s *Service) Mailbox(ctx context.Context) ([]admin.Listing, error) {
+	list, err := s.in.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]admin.Listing, 0, len(list))
+	for _, l := range list {
+		all = append(all, admin.Listing(l))
+	}
+	return all, nil
+}
+
+// live is what only the running stages know.
+func (s *Service) live() admin.Live {
+	now := s.seams.Now()
+	w := s.watch
+	w.mu.Lock()
+	l := admin.Live{
+		IMAP: admin.IMAPStatus{Connected: w.imapUp, Error: w.imapErr, History: admin.Progress{Done: w.done, Total: w.full}},
+		SMTP: admin.SMTPStatus{Error: w.smtpErr},
+	}
+	if w.pausedUntil.After(now) {
+		until := w.pausedUntil.UTC()
+		l.SMTP.PausedUntil = &until
+	}
+	w.mu.Unlock()
+	l.Problems = w.problems()
+	return l
+}
+
+// Status is how the service stands.
+func (s *Service) Status() (admin.Status, error) {
+	return admin.StatusOf(s.st, s.live(), Version(), s.started, s.seams.Now())
+}
+
+// Version is the version of this build.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// ListMailbox lists the followed folders while no service runs. Nothing is
+// written.
+func ListMailbox(ctx context.Context, cfg *config.Config, seams Seams, st *store.Store) ([]admin.Listing, error) {
+	imapCfg, err := imapConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{in: imapsync.New(seams.Log, imapCfg, st, seams.Dial, seams.Now, seams.Jitter, &watch{})}
+	return s.Mailbox(ctx)
+}

@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postroom/internal/admin"
+	"postroom/internal/store"
+)
+
+// Sum is what a drain came to.
+type Sum struct {
+	Seen          int     `json:"seen"`          // messages taken from the mailbox
+	Conversations int     `json:"conversations"` // that are open
+	Sent          int     `json:"sent"`
+	Queued        int     `json:"queued"` // still to be sent, later
+	Held          int     `json:"held"`
+	Seconds       float64 `json:"seconds"`
+}
+
+// maxRounds bounds a drain: mail that makes mail must not keep it for ever.
+const maxRounds = 50
+
+// Drain catches up, thinks, sends everything that is due, and does it again
+// until nothing moves.
+func (s *Service) Drain(ctx context.Context) (Sum, error) {
+	began := s.seams.Now()
+	before, err := s.ledgered()
+	if err != nil {
+		return Sum{}, err
+	}
+	sum := Sum{}
+	for range maxRounds {
+		moved, err := s.round(ctx)
+		sum.Sent += moved.sent
+		if err != nil {
+			return sum, err
+		}
+		if moved.idle() {
+			break
+		}
+	}
+	after, err := s.ledgered()
+	if err != nil {
+		return sum, err
+	}
+	counts, err := admin.Counts(s.st)
+	if err != nil {
+		return sum, err
+	}
+	sum.Seen, sum.Conversations, sum.Held, sum.Queued = after-before, counts.Open, counts.Held, counts.Queued
+	sum.Seconds = s.seams.Now().Sub(began).Round(time.Millisecond).Seconds()
+	return sum, nil
+}
+
+// motion is what one round moved.
+type motion struct{ seen, sent int }
+
+func (m motion) idle() bool { return m.seen == 0 && m.sent == 0 }
+
+func (s *Service) round(ctx context.Context) (motion, error) {
+	var m motion
+	before, err := s.ledgered()
+	if err != nil {
+		return m, err
+	}
+	if err := s.in.CatchUp(ctx); err != nil {
+		return m, fmt.Errorf("catching up: %w", err)
+	}
+	if err := s.think.Drain(ctx); err != nil {
+		return m, fmt.Errorf("thinking: %w", err)
+	}
+	sent, err := s.out.Drain(ctx)
+	m.sent = sent
+	if err != nil {
+		return m, fmt.Errorf("sending: %w", err)
+	}
+	if err := s.think.Drain(ctx); err != nil {
+		return m, fmt.Errorf("thinking: %w", err)
+	}
+	after, err := s.ledgered()
+	m.seen = after - before
+	return m, err
+}
+
+// ledgered counts the messages of the mailbox that have an outcome.
+func (s *Service) ledgered() (n int, err error) {
+	err = s.st.View(func(tx *store.Tx) error {
+		n = tx.LedgerLen()
+		return nil
+	})
+	return n, err
+}

@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// watch collects what the stages tell. Its methods never block for long: they
+// are called from the stages' goroutines.
+type watch struct {
+	mu     sync.Mutex
+	folder string // the followed one
+
+	imapUp     bool
+	imapErr    string
+	ready      bool
+	caughtUp   map[string]time.Time
+	done, full int // history
+
+	smtpErr     string
+	pausedUntil time.Time
+	envelope    string // the relay's words when it refused our bounce addresses
+
+	rotationErr string
+	readyOnce   func()
+}
+
+// Connected implements imapsync.Observer.
+func (w *watch) Connected(folder string, up bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if folder != w.folder {
+		return
+	}
+	w.imapUp = up
+	if up {
+		w.imapErr = ""
+	}
+}
+
+// Error implements imapsync.Observer.
+func (w *watch) Error(folder string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil || folder != w.folder {
+		return
+	}
+	w.imapErr = err.Error()
+}
+
+// CaughtUp implements imapsync.Observer.
+func (w *watch) CaughtUp(folder string, began time.Time) {
+	w.mu.Lock()
+	if w.caughtUp == nil {
+		w.caughtUp = map[string]time.Time{}
+	}
+	w.caughtUp[folder] = began
+	first := folder == w.folder && !w.ready
+	if first {
+		w.ready = true
+	}
+	w.mu.Unlock()
+	if first && w.readyOnce != nil {
+		w.readyOnce()
+	}
+}
+
+// HistoryProgress implements imapsync.Observer.
+func (w *watch) HistoryProgress(folder string, done, total int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if folder == w.folder {
+		w.done, w.full = done, total
+	}
+}
+
+// Processed and SetAside implement gateway.Observer.
+func (w *watch) Processed(int) {}
+
+// SetAside is shown by the store's count.
+func (w *watch) SetAside(uint64, error) {}
+
+// RelayError implements smtpout.Observer.
+func (w *watch) RelayError(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.smtpErr = ""
+	if err != nil {
+		w.smtpErr = err.Error()
+	}
+}
+
+// Paused implements smtpout.Observer.
+func (w *watch) Paused(until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pausedUntil = until
+	if until.IsZero() {
+		w.smtpErr = ""
+	}
+}
+
+// EnvelopeFallback implements smtpout.Observer.
+func (w *watch) EnvelopeFallback(words string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.envelope = words
+}
+
+func (w *watch) rotationBad(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rotationErr = ""
+	if err != nil {
+		w.rotationErr = err.Error()
+	}
+}
+
+// problems says in words what is wrong beside the connections themselves.
+func (w *watch) problems() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := []string{}
+	if w.imapUp && !w.ready {
+		list = append(list, "the mailbox has not been read to its end yet")
+	}
+	if w.smtpErr != "" && w.pausedUntil.IsZero() {
+		list = append(list, "the relay: "+w.smtpErr)
+	}
+	if w.rotationErr != "" {
+		list = append(list, "the rotation file: "+w.rotationErr)
+	}
+	return list
+}
+
+// shielded runs f unless ctx has ended.
+func shielded(ctx context.Context, f func(context.Context) error) error {
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}

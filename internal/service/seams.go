@@ -1,0 +1,47 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"time"
+
+	"postroom/internal/admin"
+	"postroom/internal/rotation"
+)
+
+// Seams are what a Postroom needs of the world around it. All of them are
+// called from several goroutines.
+type Seams struct {
+	Log    *slog.Logger
+	Now    func() time.Time
+	Random io.Reader      // for the instance key
+	Jitter func() float64 // in [0, 1)
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Listen opens the control socket of the state directory; nil for none.
+	Listen func(dir string) (net.Listener, error)
+	// ReadRotation reads the rotation file, every so often.
+	ReadRotation  func(path string) ([]byte, error)
+	RotationEvery time.Duration
+	// Tell is handed "ready" and "stopping" for the service manager.
+	Tell func(state string)
+}
+
+// OSSeams are the seams of a real process.
+func OSSeams(log *slog.Logger) Seams {
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: time.Minute}
+	return Seams{
+		Log:           log,
+		Now:           time.Now,
+		Random:        rand.Reader,
+		Jitter:        mathrand.Float64,
+		Dial:          dialer.DialContext,
+		Listen:        admin.Listen,
+		ReadRotation:  rotation.ReadFile,
+		RotationEvery: time.Second,
+		Tell:          func(string) {},
+	}
+}

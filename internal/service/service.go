@@ -1,0 +1,198 @@
+package service
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"postroom/imapsync"
+	"postroom/internal/config"
+	"postroom/internal/gateway"
+	"postroom/internal/rotation"
+	"postroom/internal/store"
+	"postroom/smtpout"
+	"postroom/threads"
+)
+
+// Service is one Postroom over one mailbox. Run or Drain may be called once.
+type Service struct {
+	cfg   *config.Config
+	seams Seams
+	st    *store.Store
+	rota  *rotation.Watcher
+	watch *watch
+	in    *imapsync.Syncer
+	think *gateway.Gateway
+	out   *smtpout.Sender
+
+	started time.Time
+}
+
+// New opens the state and builds the stages; nothing runs yet. Close must be
+// called in the end. Errors wrap store.ErrInUse and store.ErrNewer.
+func New(cfg *config.Config, seams Seams) (*Service, error) {
+	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder}}
+	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
+	if err != nil {
+		return nil, err
+	}
+	s.st = st
+	if err := s.build(); err != nil {
+		st.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) build() error {
+	rot, err := s.loadRotation()
+	if err != nil {
+		return err
+	}
+	imapCfg, err := imapConfig(s.cfg)
+	if err != nil {
+		return err
+	}
+	smtpCfg, err := smtpConfig(s.cfg)
+	if err != nil {
+		return err
+	}
+	sm := s.seams
+	if s.think, err = gateway.New(sm.Log, gatewayConfig(s.cfg), s.st, rot, sm.Now, s.watch); err != nil {
+		return err
+	}
+	s.in = imapsync.New(sm.Log, imapCfg, s.st, sm.Dial, sm.Now, sm.Jitter, s.watch)
+	s.out = smtpout.New(sm.Log, smtpCfg, s.st, sm.Dial, s.render, sm.Now, sm.Jitter, s.watch)
+	return nil
+}
+
+// loadRotation reads the rotation file. When it is bad, and a good version
+// was in effect before, that one stays.
+func (s *Service) loadRotation() (*threads.Rotation, error) {
+	own := []string{s.cfg.Support.Address}
+	if s.cfg.Support.ReplyAddress != "" {
+		own = append(own, s.cfg.Support.ReplyAddress)
+	}
+	s.rota = rotation.New(s.seams.Log, s.cfg.Rotation, s.seams.RotationEvery, s.seams.ReadRotation, s.seams.Now, own...)
+	rot, _, err := s.rota.Load()
+	var last store.RotationVersion
+	var had bool
+	if verr := s.st.View(func(tx *store.Tx) (err error) {
+		last, had, err = tx.LastRotation()
+		return err
+	}); verr != nil {
+		return nil, verr
+	}
+	if err != nil {
+		return s.lastRotation(last, had, own, err)
+	}
+	if had && last.Version == rot.Version {
+		return rot, nil
+	}
+	changes := []string(nil)
+	if had {
+		if old, _, err := rotation.Parse(filepath.Base(s.cfg.Rotation), last.Text, own...); err == nil {
+			changes = rotation.Describe(old, rot, s.seams.Now())
+		}
+	}
+	return rot, s.acceptRotation(rot, s.rota.Text(), changes)
+}
+
+// RotationError is a rotation file that is refused while no earlier version
+// is there to go on with.
+type RotationError struct{ Err error }
+
+func (e *RotationError) Error() string { return e.Err.Error() }
+func (e *RotationError) Unwrap() error { return e.Err }
+
+func (s *Service) lastRotation(last store.RotationVersion, had bool, own []string, cause error) (*threads.Rotation, error) {
+	if !had {
+		return nil, &RotationError{cause}
+	}
+	rot, _, err := rotation.Parse(filepath.Base(s.cfg.Rotation), last.Text, own...)
+	if err != nil {
+		return nil, &RotationError{cause}
+	}
+	s.rota.Adopt(rot, last.Text)
+	s.watch.rotationBad(cause) // the watcher tells the admins once it runs
+	s.seams.Log.Error("the rotation file is bad; the last good version stays", "err", cause)
+	return rot, nil
+}
+
+func (s *Service) acceptRotation(rot *threads.Rotation, text []byte, changes []string) error {
+	now := s.seams.Now().UTC()
+	return s.st.Update(func(tx *store.Tx) error {
+		v := store.RotationVersion{Version: rot.Version, Unix: now.Unix(), Text: text, Changes: changes}
+		if err := tx.AddRotation(v); err != nil {
+			return err
+		}
+		return tx.AddInbox(store.InboxRecord{At: now, Rotation: &store.InRotation{Version: rot.Version, Changes: changes}})
+	})
+}
+
+func (s *Service) tellRotation(in store.InRotation) error {
+	return s.st.Update(func(tx *store.Tx) error {
+		return tx.AddInbox(store.InboxRecord{At: s.seams.Now().UTC(), Rotation: &in})
+	})
+}
+
+// Close gives the state directory back. Nothing may run any more.
+func (s *Service) Close() error { return s.st.Close() }
+
+// Store is the open store, for what reads it beside the stages.
+func (s *Service) Store() *store.Store { return s.st }
+
+// Reload looks at the rotation file at once.
+func (s *Service) Reload() { s.rota.Reload() }
+
+// Run runs the stages until ctx ends, and returns when all of them have. It
+// returns an error only when the service cannot go on.
+func (s *Service) Run(ctx context.Context) error {
+	s.watch.readyOnce = func() {
+		s.seams.Log.Info("ready")
+		s.seams.Tell("ready")
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return shielded(ctx, s.in.Run) })
+	g.Go(func() error { return shielded(ctx, s.think.Run) })
+	g.Go(func() error { return shielded(ctx, s.out.Run) })
+	g.Go(func() error {
+		s.rota.Run(ctx, s.rotationGood, s.rotationBad)
+		return nil
+	})
+	if s.seams.Listen != nil {
+		ln, err := s.seams.Listen(s.cfg.State.Dir)
+		if err != nil {
+			g.Go(func() error { return err })
+		} else {
+			g.Go(func() error {
+				return shielded(ctx, func(ctx context.Context) error { return s.admin().Serve(ctx, ln) })
+			})
+		}
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		s.seams.Tell("stopping")
+		return nil
+	})
+	return g.Wait()
+}
+
+func (s *Service) rotationGood(rot *threads.Rotation, changes []string) {
+	s.watch.rotationBad(nil)
+	if err := s.acceptRotation(rot, s.rota.Text(), changes); err != nil {
+		s.seams.Log.Error("storing the rotation", "err", err)
+	}
+}
+
+func (s *Service) rotationBad(err error, version string) {
+	s.watch.rotationBad(err)
+	if version == "" {
+		version = rotation.Version([]byte(err.Error()))
+	}
+	if err := s.tellRotation(store.InRotation{Version: version, Error: err.Error()}); err != nil {
+		s.seams.Log.Error("telling the admins of a bad rotation file", "err", err)
+	}
+}

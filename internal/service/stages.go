@@ -1,0 +1,112 @@
+package service
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"time"
+
+	"postroom/imapsync"
+	"postroom/internal/config"
+	"postroom/internal/gateway"
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/smtpout"
+	"postroom/threads"
+)
+
+// historyWait is how long a mail that may answer old mail waits for the
+// history import.
+const historyWait = 10 * time.Minute
+
+func imapConfig(c *config.Config) (imapsync.Config, error) {
+	tlsCfg, err := tlsConfig(c.IMAP.Server)
+	if err != nil {
+		return imapsync.Config{}, err
+	}
+	return imapsync.Config{
+		Server: c.IMAP.Addr(), TLS: imapsync.TLSMode(c.IMAP.TLS), TLSConfig: tlsCfg,
+		Username: c.IMAP.Username, Password: password(c.IMAP.Server),
+		Folder: c.IMAP.Folder, SentFolder: c.IMAP.SentFolder, MarkSeen: c.IMAP.MarkSeen,
+		Start: imapsync.Start{All: c.IMAP.Start.Mode == config.StartAll, Date: c.IMAP.Start.Date},
+		Poll:  c.IMAP.Poll, Timeout: c.IMAP.Timeout,
+	}, nil
+}
+
+func smtpConfig(c *config.Config) (smtpout.Config, error) {
+	tlsCfg, err := tlsConfig(c.SMTP.Server)
+	if err != nil {
+		return smtpout.Config{}, err
+	}
+	return smtpout.Config{
+		Server: c.SMTP.Addr(), TLS: smtpout.TLSMode(c.SMTP.TLS), TLSConfig: tlsCfg,
+		Username: c.SMTP.Username, Password: password(c.SMTP.Server),
+		Hello: threads.NewNames(c.Support.Address, "").Domain, Connections: c.SMTP.Connections,
+		Envelope: smtpout.Envelope(c.SMTP.Envelope), Retry: c.SMTP.Retry,
+	}, nil
+}
+
+func gatewayConfig(c *config.Config) gateway.Config {
+	return gateway.Config{
+		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
+		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
+		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, OwnCopy: ownCopy(c.SMTP.SentCopy),
+		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, UnknownWait: c.SMTP.UnknownWait,
+		HistoryWait: historyWait,
+	}
+}
+
+// ownCopy is the way of our own copy: until a probe knows better, "auto" is
+// one more recipient.
+func ownCopy(c config.SentCopy) gateway.OwnCopy {
+	switch c {
+	case config.SentCopyNone:
+		return gateway.CopyNone
+	case config.SentCopyRelay:
+		return gateway.CopyByRelay
+	}
+	return gateway.CopyByBcc
+}
+
+func password(s config.Server) func(context.Context) (string, error) {
+	if s.Username == "" {
+		return nil
+	}
+	return s.Password.Value
+}
+
+func tlsConfig(s config.Server) (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12}
+	if s.CAFile == "" {
+		return cfg, nil
+	}
+	pool, err := config.ReadCAFile(s.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the authorities for %s: %w", s.Host, err)
+	}
+	cfg.RootCAs = pool
+	return cfg, nil
+}
+
+// render makes the octets of an outgoing mail from its recipe and the spool,
+// as a stream.
+func (s *Service) render(ctx context.Context, w io.Writer, m store.OutMail) error {
+	recipe, err := message.DecodeRecipe(m.Recipe)
+	if err != nil {
+		return fmt.Errorf("rendering %s: %w", m.ID, err)
+	}
+	var sources []message.Source
+	for _, ref := range m.Sources {
+		raw, err := s.st.OpenRaw(ref)
+		if err != nil {
+			return fmt.Errorf("rendering %s: %w", m.ID, err)
+		}
+		defer raw.Close()
+		sources = append(sources, raw)
+	}
+	if err := recipe.Render(w, sources); err != nil {
+		return fmt.Errorf("rendering %s: %w", m.ID, err)
+	}
+	return ctx.Err()
+}
