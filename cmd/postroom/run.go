@@ -8,13 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"postroom/internal/config"
 	"postroom/internal/service"
 )
 
@@ -55,32 +53,37 @@ func newLog(w io.Writer, format string) (*slog.Logger, error) {
 }
 
 func (c *command) run(ctx context.Context, log *slog.Logger, drain bool) error {
-	cfg, err := c.load()
+	cfg, err := c.loadForRun(ctx, log)
 	if err != nil {
-		return err
-	}
-	if err := cfg.CheckSecrets(ctx); err != nil {
 		return err
 	}
 	seams := service.OSSeams(log)
 	if drain {
 		seams.Listen = nil
-	} else {
-		seams.Tell = sdNotify(log, c.getenv("NOTIFY_SOCKET"))
+		svc, err := service.New(cfg, seams)
+		if err != nil {
+			return err
+		}
+		return errors.Join(c.drain(ctx, svc), svc.Close())
+	}
+	seams.Tell = sdNotify(log, c.getenv("NOTIFY_SOCKET"))
+	return endInTime(ctx, func(ctx context.Context) error { return c.serve(ctx, log, cfg, seams) })
+}
+
+// loadForRun reads the configuration and the secrets it names, so that a
+// service does not start on half of them.
+func (c *command) loadForRun(ctx context.Context, log *slog.Logger) (*config.Config, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.CheckSecrets(ctx); err != nil {
+		return nil, err
 	}
 	for _, key := range cfg.Unbuilt {
 		log.Warn("a setting is read but has no effect yet", "key", key)
 	}
-	svc, err := service.New(cfg, seams)
-	if err != nil {
-		return err
-	}
-	if drain {
-		return errors.Join(c.drain(ctx, svc), svc.Close())
-	}
-	stopHUP := onHUP(svc.Reload)
-	defer stopHUP()
-	return endInTime(ctx, func(ctx context.Context) error { return errors.Join(svc.Run(ctx), svc.Close()) })
+	return cfg, nil
 }
 
 func (c *command) drain(ctx context.Context, svc *service.Service) error {
@@ -111,27 +114,6 @@ func endInTime(ctx context.Context, f func(context.Context) error) error {
 		return err
 	case <-time.After(endAfter):
 		return errors.New("the service did not end in time and was cut off; nothing is lost by that")
-	}
-}
-
-// onHUP calls f at each SIGHUP until the returned function is called.
-func onHUP(f func()) (stop func()) {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-c:
-				f()
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(c)
-		close(done)
 	}
 }
 
