@@ -41,8 +41,9 @@ func (b *batch) tokenID(c threads.Conversation, engineer string) (string, error)
 }
 
 // thread is the References and In-Reply-To of mail to an engineer about a
-// conversation: root, token id, her own chain.
-func (b *batch) thread(c threads.Conversation, engineer string) (references []string, inReplyTo string, err error) {
+// conversation: root, token id, her own chain up to the mail itself, which the
+// conversation may know already.
+func (b *batch) thread(c threads.Conversation, engineer, own string) (references []string, inReplyTo string, err error) {
 	if c.ID == 0 {
 		return nil, "", nil
 	}
@@ -51,6 +52,9 @@ func (b *batch) thread(c threads.Conversation, engineer string) (references []st
 		return nil, "", err
 	}
 	chain := c.Desks[engineer].Chain
+	if i := slices.Index(chain, own); i >= 0 {
+		chain = chain[:i]
+	}
 	references = append([]string{b.g.names.RootID(b.g.minter, c.ID), id}, chain...)
 	if len(chain) > 0 {
 		inReplyTo = chain[len(chain)-1]
@@ -118,7 +122,7 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 	if err != nil {
 		return message.Copy{}, err
 	}
-	refs, inReplyTo, err := b.thread(c, eng.Key)
+	refs, inReplyTo, err := b.thread(c, eng.Key, e.MessageID)
 	if err != nil {
 		return message.Copy{}, err
 	}
@@ -529,7 +533,7 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 		Paragraphs: w.paragraphs, Links: mailtos(reply, w.subject, w.actions),
 	}
 	if n.Engineer != "" {
-		if msg.References, msg.InReplyTo, err = b.thread(c, n.Engineer); err != nil {
+		if msg.References, msg.InReplyTo, err = b.thread(c, n.Engineer, msg.MessageID); err != nil {
 			return err
 		}
 	}

@@ -145,7 +145,7 @@ func (b *batch) links() []action {
 	if b.g.cfg.Footer != "full" {
 		return nil
 	}
-	return []action{{"Close it without an answer", "/close"}, {"Take it", "/take"}}
+	return []action{{"Close it without an answer", "/close"}, {"Write a note for colleagues alone", "/note\n"}}
 }
 
 func shown(a threads.Address) string {

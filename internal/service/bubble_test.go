@@ -22,7 +22,7 @@ import (
 // bubble is a whole Postroom in a synctest bubble: the real service and its
 // files, servers in memory, and people who write.
 type bubble struct {
-	t     *testing.T
+	t     testing.TB
 	world *servers.World
 	net   *servers.Network
 	dir   string
@@ -58,7 +58,7 @@ var people = []string{
 // logBuffer keeps the log and shows it when the test failed.
 type logBuffer struct{ bytes.Buffer }
 
-func newBubble(t *testing.T, extra string) *bubble {
+func newBubble(t testing.TB, extra string) *bubble {
 	b := &bubble{t: t, net: &servers.Network{}, dir: t.TempDir(), rot: rotationABC, log: &logBuffer{}}
 	b.world = servers.New(slog.New(slog.DiscardHandler), servers.Options{RequireAuth: true, SpecialUse: true})
 	for _, p := range people {

@@ -82,7 +82,7 @@ func (tx *Tx) SetText(id threads.ID, n int, text string) error {
 	}
 	var buf bytes.Buffer
 	buf.WriteByte(recordVersion)
-	w, err := flate.NewWriter(&buf, flate.BestSpeed)
+	w, err := tx.s.deflater(&buf)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,18 @@ func (tx *Tx) SetText(id threads.ID, n int, text string) error {
 		return err
 	}
 	return tx.bucket(bTexts).Put(eventKey(id, n), buf.Bytes())
+}
+
+// deflater returns the one compressor, writing to w. Making one costs more
+// than most texts; transactions that write run one at a time.
+func (s *Store) deflater(w io.Writer) (*flate.Writer, error) {
+	if s.deflate != nil {
+		s.deflate.Reset(w)
+		return s.deflate, nil
+	}
+	var err error
+	s.deflate, err = flate.NewWriter(w, flate.BestSpeed)
+	return s.deflate, err
 }
 
 // Text returns the text kept of an event's mail, "" when there is none.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,7 @@ type Store struct {
 	lock     *os.File // nil when read-only
 	key      []byte
 	spool    *spool
+	deflate  *flate.Writer // used in transactions that write
 	wakeLock sync.Mutex
 	wakes    map[string][]chan struct{}
 }
