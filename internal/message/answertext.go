@@ -1,0 +1,161 @@
+package message
+
+import (
+	"strings"
+	"unicode"
+
+	"postroom/threads"
+)
+
+// StripAnswer is the text an engineer wrote, fit for a customer: the commands
+// at the top and the lines of our footer, quoted or not, are taken out,
+// everything else is untouched.
+func StripAnswer(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
+	top, commands := true, false
+	var held strings.Builder // blank lines at the top, dropped with the commands around them
+	for l := range strings.SplitAfterSeq(text, "\n") {
+		switch {
+		case footerLine(l):
+			continue
+		case top && invisible(l):
+			if !commands {
+				held.WriteString(l)
+			}
+			continue
+		case top && isCommand(l):
+			commands = true
+			held.Reset()
+			continue
+		case top:
+			top = false
+			b.WriteString(held.String())
+		}
+		b.WriteString(l)
+	}
+	if top && !commands {
+		b.WriteString(held.String())
+	}
+	return b.String()
+}
+
+// footerLine reports a line of the footer we put under copies to engineers.
+func footerLine(l string) bool {
+	t := strings.TrimLeftFunc(l, func(r rune) bool { return r == '>' || r == '|' || unseen(r) })
+	return strings.HasPrefix(t, footerMark+" ") || strings.TrimRightFunc(t, unseen) == footerMark
+}
+
+// footerMark is what lines of our footer start with, behind quotation marks.
+const footerMark = "::"
+
+// unseen reports white space of every kind, and the marks nobody sees.
+func unseen(r rune) bool {
+	return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200f' || r == '\u2060'
+}
+
+func invisible(l string) bool { return strings.TrimFunc(l, unseen) == "" }
+
+func isCommand(l string) bool {
+	_, ok := readCommand(l)
+	return ok
+}
+
+// readCommand reads a line as "/word argument". What has a second slash in
+// its first word is a path.
+func readCommand(l string) (threads.Command, bool) {
+	t := strings.TrimFunc(l, unseen)
+	if len(t) < 2 || t[0] != '/' || len(t) > maxLine {
+		return threads.Command{}, false
+	}
+	t = t[1:]
+	end := strings.IndexFunc(t, unseen)
+	word, arg := t, ""
+	if end >= 0 {
+		word, arg = t[:end], strings.TrimFunc(t[end:], unseen)
+	}
+	word = strings.TrimRight(word, ".,;:!")
+	if word == "" || len(word) > 40 {
+		return threads.Command{}, false
+	}
+	for _, r := range word {
+		if !unicode.IsLetter(r) && r != '-' && r != '_' {
+			return threads.Command{}, false
+		}
+	}
+	return threads.Command{Word: strings.ToLower(word), Arg: oneLine(arg)}, true
+}
+
+const maxCommands = 20
+
+// readCommands reads the commands at the top of a new text; rest is what
+// stands below them.
+func readCommands(text string) (commands []threads.Command, rest string) {
+	for text != "" {
+		l, more, _ := strings.Cut(text, "\n")
+		if !invisible(l) && !footerLine(l) {
+			c, ok := readCommand(l)
+			if !ok || len(commands) >= maxCommands {
+				break
+			}
+			commands = append(commands, c)
+		}
+		text = more
+	}
+	return commands, text
+}
+
+// readNewText fills NewText, Commands and AnswerEmpty.
+func (m *Message) readNewText() {
+	m.Mail.NewText = newText(m.Mail.Text)
+	commands, rest := readCommands(m.Mail.NewText)
+	m.Mail.Commands = commands
+	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries()
+}
+
+// saysNothing reports text that is blank but for a signature and our footer.
+func saysNothing(text string) bool {
+	for l := range strings.SplitSeq(text, "\n") {
+		t := strings.TrimRightFunc(l, func(r rune) bool { return unseen(r) && r != ' ' })
+		if t == "-- " || strings.TrimRight(t, " ") == "--" {
+			return true
+		}
+		if invisible(l) || footerLine(l) || mobileLine(l) || ruleLine(l) {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// carries reports an attachment that says something: no picture of a
+// signature, no signature.
+func (m *Message) carries() bool {
+	for _, a := range m.Mail.Attachments {
+		switch {
+		case a.Inline && strings.HasPrefix(a.Type, "image/"):
+		case a.Type == "application/pgp-signature", a.Type == "application/pkcs7-signature", a.Type == "application/x-pkcs7-signature", a.Type == "application/pgp-keys":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// mobileLine reports the line a phone puts under every mail.
+func mobileLine(l string) bool {
+	t := strings.ToLower(strings.Trim(l, " \t*_-\u00a0"))
+	if len(t) > 120 {
+		return false
+	}
+	for _, p := range []string{"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo mail", "sent from proton mail", "sent from protonmail", "sent via ", "get outlook for ", "sent with ",
+		"von meinem ", "gesendet von ", "von unterwegs gesendet", "gesendet mit ", "outlook für ", "holen sie sich outlook", "envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "télécharger outlook", "enviado desde mi ", "enviado desde ", "obtener outlook", "enviado do meu ", "enviado a partir do ", "obter o outlook",
+		"inviato da ", "inviato dal ", "ottieni outlook", "verzonden vanaf ", "verstuurd vanaf ", "skickat från ", "sendt fra ", "lähetetty ", "wysłano z ", "wysłane z ", "odesláno z ", "отправлено с ", "отправлено из ", "надіслано з ", "iphone'umdan gönderildi", "telefonumdan gönderildi", "iphone から送信", "iphoneから送信", "发自我的", "從我的 iphone", "傳送自我的", "나의 iphone에서 보냄", "trimis de pe ", "küldve a", "sent from a ", "sent from the "} {
+		if !strings.HasPrefix(t, p) {
+			continue
+		}
+		// "Sent from my desk I can ..." is a sentence.
+		return len(strings.Fields(t)) <= 9
+	}
+	return false
+}

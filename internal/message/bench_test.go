@@ -1,0 +1,73 @@
+package message
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	gomessage "github.com/emersion/go-message"
+)
+
+// benchMail is an ordinary mail: a thread's headers, text and HTML, a
+// quotation, an attachment of the size given.
+func benchMail(attachment int) []byte {
+	var b strings.Builder
+	b.WriteString("Return-Path: <jane@customer.example>\r\nDelivered-To: support@acme.example\r\n")
+	for i := range 6 {
+		fmt.Fprintf(&b, "Received: from mx%d.example (mx%d.example [192.0.2.%d])\r\n\tby mail.acme.example with ESMTPS id 4ABC%d\r\n\tfor <support@acme.example>; Mon, 2 Mar 2026 10:00:0%d +0000\r\n", i, i, i, i, i)
+	}
+	b.WriteString("From: =?utf-8?q?J=C3=A4ne_Doe?= <jane@customer.example>\r\nTo: Acme Support <support@acme.example>\r\nSubject: Re: Printer on fire\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@customer.example>\r\nReferences: <0@acme.example> <00@acme.example>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\n--outer\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n--inner\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n")
+	for range 20 {
+		b.WriteString("It still burns, and the smoke is gr=C3=BCn. What shall I do about it now?\r\n")
+	}
+	b.WriteString("\r\nOn Mon, 2 Mar 2026 at 09:00, Acme Support <support@acme.example> wrote:\r\n")
+	for range 20 {
+		b.WriteString("> Please turn it off and on again, and tell us what the light does.\r\n")
+	}
+	b.WriteString("--inner\r\nContent-Type: text/html; charset=utf-8\r\n\r\n")
+	for range 30 {
+		b.WriteString("<p style=\"margin:0\">It still burns, and the <b>smoke</b> is green.</p>\r\n")
+	}
+	b.WriteString("--inner--\r\n--outer\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+	line := strings.Repeat("iVBORw0KGgoA", 6) + "AAAA\r\n"
+	for b.Len() < attachment {
+		b.WriteString(line)
+	}
+	b.WriteString("--outer--\r\n")
+	return []byte(b.String())
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, size := range []int{0, 100 << 10, 4 << 20} {
+		raw := benchMail(size)
+		b.Run(fmt.Sprintf("size=%dk/ours", len(raw)>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				Read(bytes.NewReader(raw))
+			}
+		})
+		b.Run(fmt.Sprintf("size=%dk/bare", len(raw)>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				bareParse(raw)
+			}
+		})
+	}
+}
+
+// bareParse is what go-message alone does of the same work: header and parts,
+// every leaf decoded.
+func bareParse(raw []byte) {
+	e, err := gomessage.Read(bytes.NewReader(raw))
+	if err != nil {
+		return
+	}
+	_ = e.Walk(func(_ []int, e *gomessage.Entity, err error) error {
+		if err == nil && e.MultipartReader() == nil {
+			_, err = io.Copy(io.Discard, e.Body)
+		}
+		return err
+	})
+}

@@ -1,0 +1,287 @@
+package message
+
+import (
+	"io"
+	"strings"
+
+	"postroom/threads"
+)
+
+// bounce reads a delivery report: RFC 3464, a complaint (RFC 5965), or one of
+// the forms that are older or never heard of either. It returns nil for mail
+// that is none, and what told it otherwise.
+func (m *Message) bounce() (*threads.Bounce, string) {
+	if b, evidence := m.complaint(); b != nil {
+		return b, evidence
+	}
+	if b, evidence := m.notification(); b != nil {
+		return b, evidence
+	}
+	evidence := m.reportEvidence()
+	if evidence == "" {
+		return nil, ""
+	}
+	b := &threads.Bounce{Recipients: []threads.BounceRecipient{}}
+	for _, p := range m.statusParts() {
+		b.Recipients = append(b.Recipients, readStatus(m.textOfReport(p))...)
+	}
+	text := m.reportText()
+	if len(b.Recipients) == 0 {
+		b.Recipients = append(b.Recipients, m.namedRecipients(text)...)
+	}
+	b.Recipients = b.Recipients[:min(len(b.Recipients), maxRecipients)]
+	b.Action = worst(b.Recipients)
+	if b.Action == "" {
+		b.Action = actionOfText(m.Mail.Subject, text)
+	}
+	m.returned(b, text)
+	return b, evidence
+}
+
+// complaint reads a report of abuse, RFC 5965.
+func (m *Message) complaint() (*threads.Bounce, string) {
+	p := find(m.Root, isType("message/feedback-report"))
+	evidence := "feedback report (message/feedback-report)"
+	if p == nil || m.Root.Type != "multipart/report" && !strings.HasPrefix(m.Root.Type, "multipart/") {
+		if !m.oldComplaint() {
+			return nil, ""
+		}
+		evidence = "complaint of a feedback loop"
+	}
+	b := &threads.Bounce{Action: "complaint", Recipients: []threads.BounceRecipient{}}
+	if p != nil {
+		for _, f := range statusFields(m.textOfReport(p)) {
+			if f.name == "original-rcpt-to" || f.name == "removal-recipient" {
+				if a := reportAddress(f.value); a != "" && len(b.Recipients) < maxRecipients {
+					b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: a, Action: "complaint"})
+				}
+			}
+		}
+	}
+	m.returned(b, m.reportText())
+	return b, evidence
+}
+
+// oldComplaint knows the feedback loops that have no report part.
+func (m *Message) oldComplaint() bool {
+	sender := strings.ToLower(m.Mail.Sender().Addr)
+	subject := strings.ToLower(m.Mail.Subject)
+	switch {
+	case sender == "staff@hotmail.com" && strings.HasPrefix(subject, "complaint about message from"):
+		return true
+	case strings.HasPrefix(m.word("X-HmXmrOriginalRecipient"), "<") && strings.HasPrefix(subject, "complaint about message"):
+		return true
+	}
+	return strings.HasSuffix(sender, "@icloud.com") && subject == "unsubscribe" && m.word("Auto-Submitted") == "auto-replied" || m.Header.Has("X-Apple-Unsubscribe")
+}
+
+// statusParts are the leaves that hold the fields of RFC 3464 §2.
+func (m *Message) statusParts() []*Part {
+	var list []*Part
+	for _, p := range m.Leaves() {
+		if statusType(p.Type) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func statusType(t string) bool {
+	switch t {
+	case "message/delivery-status", "message/global-delivery-status", "message/xdelivery-status", "message/x-delivery-status", "text/delivery-status":
+		return true
+	}
+	return false
+}
+
+// textOfReport is the beginning of a part of a report.
+func (m *Message) textOfReport(p *Part) string {
+	raw, _ := io.ReadAll(io.LimitReader(m.Open(p), maxReport))
+	text, _ := decodeCharset(raw, p.Params["charset"])
+	return plainLines(text)
+}
+
+// reportText is what a report says to people, shown or not.
+func (m *Message) reportText() string {
+	var b strings.Builder
+	b.WriteString(m.Mail.Text)
+	for _, p := range m.Leaves() {
+		if b.Len() < maxReport && p.Type == "text/plain" && p.Disposition == "attachment" {
+			b.WriteString("\n\n" + m.textOfReport(p))
+		}
+	}
+	return b.String()
+}
+
+// statusField is one field of a status part.
+type statusField struct {
+	name, value string
+	group       int // fields between two blank lines belong together
+}
+
+func statusFields(text string) []statusField {
+	var list []statusField
+	group := 0
+	for l := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(l) == "" {
+			group++
+			continue
+		}
+		if (l[0] == ' ' || l[0] == '\t') && len(list) > 0 {
+			if f := &list[len(list)-1]; len(f.value) < 4<<10 && f.group == group {
+				f.value += " " + strings.TrimSpace(l)
+			}
+			continue
+		}
+		name, value, ok := splitField([]byte(l))
+		if ok && len(list) < 20*maxRecipients {
+			list = append(list, statusField{strings.ToLower(name), string(value), group})
+		}
+	}
+	return list
+}
+
+// readStatus reads the groups of a status part that name a recipient.
+func readStatus(text string) []threads.BounceRecipient {
+	var list []threads.BounceRecipient
+	var r threads.BounceRecipient
+	original := ""
+	group := -1
+	flush := func() {
+		if r.Address == "" {
+			r.Address = original
+		}
+		if r.Address != "" || r.Action != "" {
+			if r.Action == "" {
+				r.Action = actionOfStatus(r.Status)
+			}
+			list = append(list, r)
+		}
+		r, original = threads.BounceRecipient{}, ""
+	}
+	for _, f := range statusFields(text) {
+		if f.group != group {
+			flush()
+			group = f.group
+		}
+		switch f.name {
+		case "final-recipient":
+			if r.Address != "" {
+				flush()
+			}
+			r.Address = reportAddress(f.value)
+		case "original-recipient", "x-actual-recipient":
+			if original == "" || f.name == "original-recipient" {
+				original = reportAddress(f.value)
+			}
+		case "action":
+			r.Action = cleanAction(f.value)
+		case "status":
+			r.Status = statusCode(f.value)
+		case "diagnostic-code":
+			r.Diagnostic = clip(oneLine(afterType(f.value)), maxDiagnostic)
+		}
+	}
+	flush()
+	return list
+}
+
+// afterType is a value without its type: "smtp; 550 no" (RFC 3464 §2.1.2).
+func afterType(v string) string {
+	t, rest, ok := strings.Cut(v, ";")
+	if ok && len(t) < 20 && !strings.ContainsAny(strings.TrimSpace(t), " @") {
+		return strings.TrimSpace(rest)
+	}
+	return strings.TrimSpace(v)
+}
+
+func reportAddress(v string) string {
+	v = strings.Trim(afterType(v), "<> \t")
+	if list := parseAddresses(v, ""); len(list) > 0 {
+		return list[0].Addr
+	}
+	if len(v) > maxAddress || strings.ContainsAny(v, " \t") {
+		return ""
+	}
+	return oneLine(v)
+}
+
+func cleanAction(v string) string {
+	v = strings.ToLower(strings.TrimSpace(v))
+	if i := strings.IndexAny(v, " \t(;,"); i >= 0 {
+		v = v[:i]
+	}
+	switch v {
+	case "failed", "failure", "fail", "expired", "undeliverable", "error", "hard":
+		return "failed"
+	case "delayed", "delay", "deferred", "warning":
+		return "delayed"
+	case "delivered", "relayed", "expanded", "success":
+		return "delivered"
+	}
+	return ""
+}
+
+func actionOfStatus(code string) string {
+	switch {
+	case strings.HasPrefix(code, "5"):
+		return "failed"
+	case strings.HasPrefix(code, "4"):
+		return "delayed"
+	case strings.HasPrefix(code, "2"):
+		return "delivered"
+	}
+	return "failed"
+}
+
+// statusCode finds a code of RFC 3463 in a value.
+func statusCode(v string) string {
+	for i := 0; i+4 < len(v); i++ {
+		if c := v[i]; c != '2' && c != '4' && c != '5' || v[i+1] != '.' || i > 0 && (digit(v[i-1]) || v[i-1] == '.') {
+			continue
+		}
+		if n := codeLength(v[i:]); n > 0 {
+			return v[i : i+n]
+		}
+	}
+	return ""
+}
+
+func codeLength(s string) int {
+	n := 2
+	dots := 1
+	for digits := 0; n < len(s); n++ {
+		switch {
+		case digit(s[n]):
+			if digits++; digits > 3 {
+				return 0
+			}
+		case s[n] == '.' && digits > 0 && dots == 1:
+			dots, digits = 2, 0
+		case dots == 2 && digits > 0 && s[n] != '.':
+			return n
+		default:
+			if s[n] == '.' && dots == 2 && digits > 0 && (n+1 == len(s) || !digit(s[n+1])) {
+				return n
+			}
+			return 0
+		}
+	}
+	if dots == 2 && s[n-1] != '.' {
+		return n
+	}
+	return 0
+}
+
+// worst is the action of a report: of failed, delayed, complaint and
+// delivered the first that any recipient has.
+func worst(list []threads.BounceRecipient) string {
+	for _, action := range []string{"failed", "delayed", "complaint", "delivered"} {
+		for _, r := range list {
+			if r.Action == action {
+				return action
+			}
+		}
+	}
+	return ""
+}

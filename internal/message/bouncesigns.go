@@ -1,0 +1,227 @@
+package message
+
+import (
+	"encoding/json"
+	"strings"
+
+	"postroom/threads"
+)
+
+// reportEvidence tells a delivery report from other mail: by its type, or by
+// signs of which one alone proves nothing. A person can be called postmaster,
+// forward a report, or write about one.
+func (m *Message) reportEvidence() string {
+	report := find(m.Root, func(p *Part) bool {
+		return p.Type == "multipart/report" && !strings.EqualFold(p.Params["report-type"], "disposition-notification") &&
+			find(p, isType("message/disposition-notification", "message/feedback-report")) == nil
+	})
+	status := len(m.statusParts()) > 0
+	if report != nil && status {
+		return "delivery report (multipart/report with message/delivery-status)"
+	}
+	if m.carriesProgram() {
+		return "" // worms look like reports
+	}
+	points := 0
+	var signs []string
+	add := func(n int, sign string) {
+		if n > 0 {
+			points += n
+			signs = append(signs, sign)
+		}
+	}
+	sender := m.daemon()
+	null := m.nullReturnPath()
+	if sender == 0 && !null && report == nil && !status {
+		return ""
+	}
+	add(sender, "From: "+clip(decodeWords(m.Header.Get("From"), m.hint), 60))
+	if null {
+		add(1, "null Return-Path")
+	}
+	if report != nil {
+		add(2, "multipart/report")
+	}
+	if status {
+		add(3, "message/delivery-status")
+	}
+	told := points
+	if m.Header.Has("X-Failed-Recipients") {
+		add(3, "X-Failed-Recipients")
+	}
+	if failureSubject(m.Mail.Subject) {
+		add(2, "Subject: "+clip(m.Mail.Subject, 60))
+	}
+	text := m.reportText()
+	if failureText(text) {
+		add(2, "words of a report")
+	}
+	add(m.returnedSign(text), "a returned mail")
+	if points == told && !status && report == nil || sender == 0 && points < 4 {
+		return ""
+	}
+	if points < 3 || points < 4 && sender < 2 && report == nil {
+		return ""
+	}
+	return strings.Join(signs, ", ")
+}
+
+// daemon rates how much the sender looks like a mail system.
+func (m *Message) daemon() int {
+	from := strings.ToLower(decodeWords(m.Header.Get("From"), m.hint))
+	local, _, _ := strings.Cut(strings.ToLower(m.Mail.Sender().Addr), "@")
+	switch local {
+	case "mailer-daemon", "mailerdaemon", "mailer_daemon", "mail-daemon", "maildaemon", "mail.delivery.system", "mdaemon", "mmdf", "double-bounce":
+		return 2
+	case "postmaster", "post_master", "poostmaster", "mailadmin", "sysadmin", "mailmaster":
+		return 1
+	}
+	for _, name := range []string{"mailer-daemon", "mailer daemon", "mail delivery sub", "mail delivery sys", "mail deliver system", "delivery subsystem", "email delivery service"} {
+		if strings.Contains(from, name) {
+			return 2
+		}
+	}
+	if len(m.Mail.From) == 0 || local == "no-reply" && failureText(m.reportText()) || strings.HasPrefix(local, "postmaster") || strings.Contains(from, "system administrator") {
+		return 1
+	}
+	return 0
+}
+
+// returnedSign rates how much a mail looks as if it returned another one.
+func (m *Message) returnedSign(text string) int {
+	for _, p := range m.Leaves() {
+		d := strings.ToLower(p.Header.Get("Content-Description"))
+		if p.Type == "message/rfc822" && (strings.Contains(d, "original") || strings.Contains(d, "undelivered") || strings.Contains(d, "returned")) || p.Type == "text/rfc822-headers" {
+			return 2
+		}
+	}
+	for l := range strings.SplitSeq(clip(text, 8<<10), "\n") {
+		if returnedStarts(l) {
+			return 1
+		}
+	}
+	return 0
+}
+
+func failureSubject(s string) bool {
+	s = strings.ToLower(s)
+	for _, p := range []string{"undeliver", "undelivered", "returned mail", "failure notice", "delivery failure", "delivery fail", "delivery has failed", "delivery status", "delivery notification", "delivery report", "mail failure", "mail failed", "mail delivery", "mail system error", "message delivery", "failed mail", "failed delivery", "failure delivery", "not delivered", "could not be delivered", "could not send",
+		"delayed mail", "delayed 24 hours", "message delayed", "non-delivery", "nondeliverable", "non delivery", "non remis", "returned to sender", "returning message", "returning to sender", "unable to deliver", "error sending your mail", "errors from", "bounce", "ndr", "mail error", "there was an error", "delivery problem", "delivery incomplete", "delivery error", "deliver mail", "permanent error", "user unknown", "mailbox full", "status notification", "rejected",
+		"unzustellbar", "nicht zugestellt", "zustellung", "unzustellbare", "fehlgeschlagen", "non distribu", "échec", "no se puede entregar", "no entregado", "devuelto", "não entregue", "não foi possível", "mancata consegna", "non recapitabile", "onbestelbaar", "niet bezorgd", "olevererbar", "kan inte leverera", "ikke leveret", "nie dostarczono", "niedostarczona", "nedoručiteln", "не доставлено", "недоставлен", "невозможно доставить", "не удалось доставить",
+		"配信不能", "配信できません", "配信エラー", "返送", "送信できません", "退信", "系统退信", "無法傳遞", "无法投递", "投递失败", "배달", "반송", "전송 실패", "teslim edilemedi", "iletilemedi"} {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// failureText looks for the words of a report at the start of a text.
+func failureText(text string) bool {
+	s := strings.ToLower(strings.Join(strings.Fields(clip(text, 6<<10)), " "))
+	for _, p := range []string{"could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "cannot be delivered", "can not be delivered", "was not delivered", "wasn't delivered", "not been delivered", "has not been delivered", "unable to deliver", "wasn't able to deliver", "was unable to deliver", "delivery failed", "delivery has failed", "delivery to the following", "delivery to these recipients", "delivery of your message", "delivery status notification", "following address", "following recipient",
+		"undeliverable", "undelivered", "did not reach", "failed to deliver", "permanent error", "permanent fatal error", "permanent failure", "fatal errors", "transcript of session", "returned to sender", "returned unopened", "user unknown", "unknown user", "no such user", "mailbox unavailable", "mailbox is full", "unrouteable", "host unknown", "i'm sorry to have to inform you", "could not be sent", "failed permanently", "error occurred while", "message was rejected", "rejected by the recipient", "final-recipient:", "message returned", "have failed", "has failed", "over quota", "delivery error",
+		"transaction failed", "mail system at host", "nicht zugestellt", "nicht erreicht", "konnte nicht", "unzustellbar", "n'a pas pu", "n'a pas été", "no pudo", "no se pudo", "não pôde", "não foi entregue", "impossibile", "niet worden bezorgd", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못", "not our customer", "are not member", "is not a member", "delayed", "still being retried", "retry", "successfully delivered", "does not exist"} {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// actionOfText judges a report that has no fields.
+func actionOfText(subject, text string) string {
+	s := strings.ToLower(subject + "\n" + strings.Join(strings.Fields(clip(text, 3<<10)), " "))
+	for _, p := range []string{"(delay)", "delayed mail", "still being retried", "warning: message", "will continue trying", "will keep trying", "delivery attempts will continue", "no action is required", "notification: warning", "you do not need to resend", "do not need to resend", "will retry", "still trying"} {
+		if strings.Contains(s, p) {
+			return "delayed"
+		}
+	}
+	for _, p := range []string{"successfully delivered", "was delivered", "delivery successful", "relayed to", "(success)"} {
+		if strings.Contains(s, p) && !strings.Contains(s, "not "+p) {
+			return "delivered"
+		}
+	}
+	return "failed"
+}
+
+// carriesProgram reports an attachment of the kind worms come in.
+func (m *Message) carriesProgram() bool {
+	for _, p := range m.Leaves() {
+		name := strings.ToLower(p.Filename)
+		if i := strings.LastIndexByte(name, '.'); i >= 0 {
+			switch strings.TrimSpace(name[i:]) {
+			case ".exe", ".pif", ".scr", ".com", ".bat", ".cmd", ".zip", ".js", ".vbs", ".cpl", ".rar", ".lnk", ".hta", ".jar":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// notice is what Amazon's notification service says of a mail.
+type notice struct {
+	Type string `json:"notificationType"`
+	Mail struct {
+		MessageID   string   `json:"messageId"`
+		Destination []string `json:"destination"`
+		Common      struct {
+			MessageID string `json:"messageId"`
+		} `json:"commonHeaders"`
+	} `json:"mail"`
+	Bounce struct {
+		Recipients []struct {
+			Address    string `json:"emailAddress"`
+			Action     string `json:"action"`
+			Status     string `json:"status"`
+			Diagnostic string `json:"diagnosticCode"`
+		} `json:"bouncedRecipients"`
+	} `json:"bounce"`
+}
+
+// notification reads a report in JSON.
+func (m *Message) notification() (*threads.Bounce, string) {
+	if !strings.Contains(m.Mail.Text, "notificationType") || !strings.HasSuffix(strings.ToLower(m.Mail.Sender().Addr), "@sns.amazonaws.com") {
+		return nil, ""
+	}
+	// The notice may be the text, or a string in an envelope around it.
+	text := strings.ReplaceAll(m.Mail.Text, "\n", "")
+	i := strings.Index(text, "notificationType")
+	i = strings.LastIndexByte(text[:i], '{')
+	if i < 0 {
+		return nil, ""
+	}
+	if text = text[i:]; strings.HasPrefix(text, `{\"`) {
+		text = strings.ReplaceAll(text, `\"`, `"`)
+	}
+	var n notice
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(&n); err != nil && n.Type == "" {
+		n.Type = jsonString(text, "notificationType")
+	}
+	action := map[string]string{"bounce": "failed", "complaint": "complaint", "delivery": "delivered"}[strings.ToLower(n.Type)]
+	if action == "" {
+		return nil, ""
+	}
+	b := &threads.Bounce{Action: action, OriginalMessageID: messageID(n.Mail.Common.MessageID), Recipients: []threads.BounceRecipient{}}
+	for _, r := range n.Bounce.Recipients {
+		b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: reportAddress(r.Address), Action: action,
+			Status: statusCode(r.Status), Diagnostic: clip(oneLine(afterType(r.Diagnostic)), maxDiagnostic)})
+	}
+	if len(b.Recipients) == 0 {
+		for _, a := range n.Mail.Destination {
+			b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: reportAddress(a), Action: action})
+		}
+	}
+	b.Recipients = b.Recipients[:min(len(b.Recipients), maxRecipients)]
+	return b, "notification of Amazon SES: " + oneLine(clip(n.Type, 20))
+}
+
+func jsonString(text, key string) string {
+	_, rest, _ := strings.Cut(text, `"`+key+`"`)
+	rest = strings.TrimLeft(rest, ": ")
+	if !strings.HasPrefix(rest, `"`) {
+		return ""
+	}
+	v, _, _ := strings.Cut(rest[1:], `"`)
+	return v
+}

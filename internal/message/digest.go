@@ -1,0 +1,193 @@
+package message
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"strings"
+)
+
+// headerDigest is a digest of what the header says, the same when a relay
+// folded or encoded it anew.
+func (m *Message) headerDigest() string {
+	h := sha256.New()
+	for _, name := range []string{"Message-Id", "Date", "From", "Subject", "References"} {
+		io.WriteString(h, name)
+		for _, v := range m.Header.All(name) {
+			// Folding may put blanks anywhere.
+			io.WriteString(h, "\n")
+			io.WriteString(h, strings.Join(strings.Fields(decodeWords(v, m.hint)), ""))
+		}
+		io.WriteString(h, "\n\n")
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// leafFacts is what one pass over the decoded leaves tells. Short texts are
+// kept while the mail is read, so that they are decoded once.
+type leafFacts struct {
+	size map[*Part]int64
+	text map[*Part][]byte
+	kept int64
+}
+
+// readLeaves decodes every leaf once: its size, and the digest of what was
+// said. The digest is over type and decoded content of each leaf. Of text,
+// line ends, blanks at the end of lines and empty lines at the end do not
+// count: a relay that encodes anew changes these.
+func (m *Message) readLeaves() {
+	m.leaves = leafFacts{size: map[*Part]int64{}, text: map[*Part][]byte{}}
+	sum := sha256.New()
+	var buf []byte
+	for _, p := range m.Leaves() {
+		leaf := sha256.New()
+		var w io.Writer = leaf
+		text := strings.HasPrefix(p.Type, "text/")
+		if text || strings.HasPrefix(p.Type, "message/") {
+			w = &lineHash{h: leaf}
+		}
+		if n := p.End - p.Body; text && n+m.leaves.kept <= maxDecoded {
+			m.leaves.kept += n
+			m.leaves.text[p] = m.keep(p, w)
+			m.leaves.size[p] = int64(len(m.leaves.text[p]))
+		} else {
+			if buf == nil {
+				buf = make([]byte, 32<<10)
+			}
+			n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{m.Open(p)}, buf)
+			if err != nil {
+				m.note("a part could not be read to its end")
+			}
+			m.leaves.size[p] = n
+		}
+		io.WriteString(sum, p.Type+"\n")
+		sum.Write(leaf.Sum(nil))
+	}
+	m.Mail.BodyDigest = hex.EncodeToString(sum.Sum(nil))
+}
+
+// keep decodes a short text into memory.
+func (m *Message) keep(p *Part, w io.Writer) []byte {
+	var harm string
+	raw := bytes.NewBuffer(make([]byte, 0, p.End-p.Body+bytes.MinRead))
+	if _, err := raw.ReadFrom(m.open(p, &harm)); err != nil {
+		m.note("a part could not be read to its end")
+	}
+	if harm != "" {
+		m.note(harm)
+	}
+	w.Write(raw.Bytes())
+	return raw.Bytes()
+}
+
+type (
+	onlyReader struct{ io.Reader }
+	onlyWriter struct{ io.Writer }
+)
+
+func (m *Message) decodedSize(p *Part) int64 { return m.leaves.size[p] }
+
+// Leaves returns the parts without children, in order.
+func (m *Message) Leaves() []*Part {
+	var list []*Part
+	var walk func(*Part)
+	walk = func(p *Part) {
+		if len(p.Children) == 0 {
+			list = append(list, p)
+		}
+		for _, c := range p.Children {
+			walk(c)
+		}
+	}
+	walk(m.Root)
+	return list
+}
+
+// lineHash hashes text with its line ends made equal. Blanks and line ends
+// are held back until something follows them.
+type lineHash struct {
+	h      hash.Hash
+	lines  int    // line ends held back
+	blanks []byte // blanks held back
+	cr     bool   // a CR was the last octet
+	out    []byte
+}
+
+const maxBlanks = 4096
+
+func (l *lineHash) Write(p []byte) (int, error) {
+	n := len(p)
+	l.out = l.out[:0]
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		seg := p
+		if i >= 0 {
+			seg = p[:i]
+		}
+		l.segment(seg)
+		p = p[len(seg):]
+		if i >= 0 {
+			l.space('\n')
+			p = p[1:]
+		}
+	}
+	l.h.Write(l.out)
+	return n, nil
+}
+
+// segment takes octets that hold no LF.
+func (l *lineHash) segment(seg []byte) {
+	for len(seg) > 0 {
+		run := seg
+		i := bytes.IndexByte(seg, '\r')
+		if i >= 0 {
+			run = seg[:i]
+		}
+		if text := bytes.TrimRight(run, " \t"); len(text) > 0 {
+			l.release()
+			l.out = append(l.out, text...)
+			l.cr = false
+			run = run[len(text):]
+		}
+		for _, c := range run {
+			l.space(c)
+		}
+		if i < 0 {
+			return
+		}
+		l.space('\r')
+		seg = seg[i+1:]
+	}
+}
+
+func (l *lineHash) space(c byte) {
+	switch c {
+	case '\n':
+		if !l.cr {
+			l.lines++
+		}
+		l.blanks = l.blanks[:0]
+	case '\r':
+		l.lines++
+		l.blanks = l.blanks[:0]
+	default:
+		if len(l.blanks) < maxBlanks {
+			l.blanks = append(l.blanks, c)
+		}
+	}
+	l.cr = c == '\r'
+}
+
+func (l *lineHash) release() {
+	for ; l.lines > 0; l.lines-- {
+		l.out = append(l.out, '\n')
+		if len(l.out) > 16<<10 {
+			l.h.Write(l.out)
+			l.out = l.out[:0]
+		}
+	}
+	l.out = append(l.out, l.blanks...)
+	l.blanks = l.blanks[:0]
+}

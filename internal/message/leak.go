@@ -1,0 +1,229 @@
+package message
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"io"
+	"strings"
+
+	"postroom/threads"
+)
+
+// Finding is something in a mail to a customer that should not be there.
+type Finding struct {
+	Where      string // "text", "header Subject", "attachment invoice.vcf"
+	What       string // in words, for the author
+	Releasable bool   // the author may say that it is meant; tokens and notes never go out
+}
+
+// Rules say what the leak guard looks for.
+type Rules struct {
+	Scrub
+	Notes []string // texts only engineers may see
+	Seen  []string // texts the customer's side wrote or received: no leak, whatever notes repeat
+	// Internal tells whether a message id is one only engineers may see. With
+	// nil, token ids are.
+	Internal func(id string) bool
+}
+
+const (
+	maxAttachedDepth = 4  // levels of attached messages that are read
+	maxFindings      = 50 // of one mail
+	noteWords        = 8  // consecutive words in common with a note
+	maxOutline       = 64 << 20
+)
+
+// Check renders a composed answer, without the attachments nobody can read,
+// reads it again as its recipient will, and looks for leaks.
+func (c *Composer) Check(r *Recipe, sources []Source, rules Rules) ([]Finding, error) {
+	outline := &Recipe{}
+	for _, p := range r.Pieces {
+		if !p.Bulk {
+			outline.Pieces = append(outline.Pieces, p)
+		}
+	}
+	if outline.Size() > maxOutline {
+		return nil, fmt.Errorf("checking a mail of %d octets of text: %w", outline.Size(), ErrTooLong)
+	}
+	var b bytes.Buffer
+	if err := outline.Render(&b, sources); err != nil {
+		return nil, fmt.Errorf("checking a mail for leaks: %w", err)
+	}
+	return Leaks(Read(bytes.NewReader(b.Bytes())), rules), nil
+}
+
+// Leaks looks for what must not reach a customer in a composed mail: in its
+// header, its texts, HTML with attributes and comments, and in attachments
+// that can be read. The time is in proportion to the mail, the notes and the
+// texts seen.
+func Leaks(m *Message, rules Rules) []Finding {
+	g := &guard{s: newScrubber(rules.Scrub), rules: rules, notes: noteSet(rules.Notes, rules.Seen)}
+	for _, s := range CheckAnswerHeaders(m.Header) {
+		g.s.find(Finding{Where: "header", What: s})
+	}
+	g.message(m, "", 0)
+	if len(g.s.findings) > maxFindings {
+		g.s.findings = g.s.findings[:maxFindings]
+	}
+	return g.s.findings
+}
+
+type guard struct {
+	s     *scrubber
+	rules Rules
+	notes map[uint64]bool
+}
+
+func (g *guard) message(m *Message, within string, depth int) {
+	g.header(m.Header, within+"header")
+	if m.Root == nil {
+		return
+	}
+	if depth > 0 {
+		for _, name := range []string{"Received", "X-Received", "Delivered-To", "X-Original-To"} {
+			if m.Header.Has(name) {
+				g.s.find(Finding{Where: within + "header", What: "the way of the mail through our servers (" + name + ")", Releasable: true})
+			}
+		}
+	}
+	for _, p := range m.Leaves() {
+		g.leaf(m, p, within, depth)
+	}
+}
+
+// header checks each field by what it holds.
+func (g *guard) header(h Header, where string) {
+	for _, f := range h {
+		at := where + " " + headText(f.Name)
+		switch strings.ToLower(f.Name) {
+		case "message-id", "in-reply-to", "references", "resent-message-id", "content-id":
+			for _, id := range parseIDs(f.Value) {
+				if g.internal(id) {
+					g.s.find(Finding{Where: at, What: "an id of a mail to an engineer"})
+				}
+			}
+		default:
+			g.s.look(f.Value, at)
+			g.s.look(decodeWords(f.Value, ""), at)
+		}
+	}
+}
+
+func (g *guard) internal(id string) bool {
+	if g.rules.Internal != nil && g.rules.Internal(id) {
+		return true
+	}
+	return g.s.Names.InternalID(strings.ToLower(id))
+}
+
+func (g *guard) leaf(m *Message, p *Part, within string, depth int) {
+	where := within + strings.TrimPrefix(p.Type, "text/")
+	if p.Filename != "" || p.Disposition == "attachment" {
+		where = within + "attachment " + headText(p.Filename)
+	}
+	if p != m.Root {
+		g.header(p.Header, where+", header")
+	}
+	g.s.look(p.Filename, where)
+	switch {
+	case p.Type == "message/rfc822" || p.Type == "message/global":
+		g.attached(m, p, within, depth)
+	case readableType(p.Type):
+		text, err := m.wholeText(p)
+		if err != nil {
+			g.s.find(Finding{Where: where, What: "a text too long to be checked", Releasable: true})
+			return
+		}
+		g.text(p, text, where)
+	}
+}
+
+func (g *guard) attached(m *Message, p *Part, within string, depth int) {
+	where := within + "attached message, "
+	if depth >= maxAttachedDepth {
+		g.s.find(Finding{Where: where, What: "messages attached too deep to be checked", Releasable: true})
+		return
+	}
+	raw, err := io.ReadAll(io.LimitReader(m.Open(p), maxAnswerText+1))
+	if err != nil || len(raw) > maxAnswerText {
+		g.s.find(Finding{Where: where, What: "a message too long to be checked", Releasable: true})
+		return
+	}
+	g.message(Read(bytes.NewReader(raw)), where, depth+1)
+}
+
+func (g *guard) text(p *Part, text, where string) {
+	file := p.Filename != "" || p.Disposition == "attachment"
+	shown := text
+	switch p.Type {
+	case "text/html", "application/xhtml+xml":
+		g.s.look(text, where)
+		g.s.look(html.UnescapeString(html.UnescapeString(text)), where)
+		g.s.look(joined(text), where)
+		shown = flattenHTML(text, len(text)+1000)
+	case "text/vcard", "text/x-vcard", "text/directory", "application/vcard", "application/x-vcard", "text/calendar", "application/ics":
+		// RFC 6350 §3.2, RFC 5545 §3.1: long lines are folded.
+		text = strings.NewReplacer("\n ", "", "\n\t", "", "=\n", "").Replace(text)
+		shown = text
+		g.s.look(strings.NewReplacer("=40", "@", "=2B", "+", "=2b", "+", "=2E", ".", "=2e", ".").Replace(text), where)
+	}
+	g.s.look(shown, where)
+	if !file {
+		g.footer(shown, where)
+	}
+	for h := range shingles(shown) {
+		if g.notes[h] {
+			g.s.find(Finding{Where: where, What: "text of an internal note"})
+			break
+		}
+	}
+}
+
+func (g *guard) footer(text, where string) {
+	for l := range strings.SplitSeq(text, "\n") {
+		if footerLine(l) {
+			g.s.find(Finding{Where: where, What: "a line of the footer that only engineers see: " + clip(oneLine(l), 60), Releasable: true})
+			return
+		}
+	}
+}
+
+// joined is the text of HTML without its tags, so that what tags break up is
+// whole.
+func joined(src string) string {
+	var b strings.Builder
+	for _, t := range readHTML(src).tokens {
+		b.WriteString(t.text)
+		if breaksLine(t.tag) {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// look finds tokens and addresses in a text of any kind.
+func (s *scrubber) look(text, where string) {
+	if len(s.findings) > maxFindings {
+		return
+	}
+	told := false
+	for _, f := range addressesIn(text) {
+		switch s.judge(f.addr) {
+		case tokenSecret:
+			told = true
+			s.find(Finding{Where: where, What: "a reply address that works only for an engineer"})
+		case idSecret:
+			s.find(Finding{Where: where, What: "an id of a mail to an engineer"})
+		case ownSecret, colleagueSecret:
+			if !s.allowed[threads.AddressKey(f.addr)] {
+				s.find(Finding{Where: where, What: "the private address of an engineer: " + f.addr, Releasable: true})
+			}
+		}
+	}
+	for _, w := range alnumRuns(text, 1+idLetters) {
+		if !told && s.isToken(text[w[0]:w[1]]) {
+			s.find(Finding{Where: where, What: "a token that works only for an engineer"})
+		}
+	}
+}

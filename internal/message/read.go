@@ -1,0 +1,201 @@
+// Package message turns the bytes of a mail into facts, and facts into the
+// bytes of a mail.
+//
+// Reading never fails: whatever the bytes are, Read gives a Message with what
+// could be read and a list of what was wrong. It takes time in proportion to
+// the size of the mail and memory of a fixed bound, keeps no octet of an
+// attachment, and says of every part where in the source it lies, so that it
+// can be sent on without being read again. Nothing is judged here that needs
+// more than the bytes: whether a mail is ours, an engineer's, or an answer to
+// something, is for package threads.
+//
+// The way through it: tree.go scans the source for header blocks and parts
+// (lines.go, header.go, params.go, describe.go); decode.go undoes transfer
+// encodings and charsets (transfer.go, charset.go, guess.go); words.go,
+// addresses.go, ids.go, date.go and subject.go read header fields; text.go
+// and html.go make the text a person reads, newtext.go takes quotations out
+// of it, answertext.go finds commands; class.go and bounce.go tell machines
+// from people; digest.go makes a mail recognisable.
+package message
+
+import (
+	"slices"
+	"strings"
+
+	"postroom/threads"
+)
+
+// Read reads a mail. It never fails; what was wrong is among the problems.
+// The source must stay readable while the Message is used.
+func Read(src Source) *Message {
+	m := &Message{src: src}
+	m.Mail.Size = max(src.Size(), 0)
+	m.Root, m.cr = scanTree(src, m.Mail.Size, m.note)
+	m.Header = m.Root.Header
+	m.hint = m.charsetHint()
+	m.readHeader()
+	m.readLeaves()
+	m.readText()
+	m.readSeal()
+	m.readNewText()
+	m.readClass()
+	m.Mail.HeaderDigest = m.headerDigest()
+	m.leaves.text = nil
+	if m.Mail.Problems == nil {
+		m.Mail.Problems = []string{}
+	}
+	return m
+}
+
+// charsetHint is the charset the mail states first: raw 8-bit text in its
+// header is most likely in it too.
+func (m *Message) charsetHint() string {
+	hint := ""
+	find(m.Root, func(p *Part) bool {
+		hint = cleanLabel(p.Params["charset"])
+		return hint != ""
+	})
+	return hint
+}
+
+// note adds a problem, each once.
+func (m *Message) note(problem string) {
+	if len(m.Mail.Problems) < maxProblems && !slices.Contains(m.Mail.Problems, problem) {
+		m.Mail.Problems = append(m.Mail.Problems, problem)
+	}
+}
+
+func (m *Message) readHeader() {
+	h, mail := m.Header, &m.Mail
+	mail.MessageID = messageID(h.Get("Message-Id"))
+	mail.InReplyTo = orEmpty(gather(h, "In-Reply-To"))
+	mail.References = orEmpty(gather(h, "References"))
+	mail.Subject = clip(decodeWords(h.Get("Subject"), m.hint), maxSubject)
+	mail.SubjectBase, mail.ReplyMark = baseSubject(mail.Subject)
+	mail.ReplyTo = m.addresses("Reply-To")
+	mail.To = m.addresses("To")
+	mail.Cc = m.addresses("Cc")
+	mail.ReturnPath = m.returnPath()
+	mail.DeliveredTo = m.deliveredTo()
+	mail.From = m.from()
+	if d := h.Get("Date"); d != "" {
+		mail.Date = parseDate(d)
+		if mail.Date.IsZero() {
+			m.note("unreadable Date")
+		}
+	} else {
+		m.note("no Date")
+	}
+	if mail.MessageID == "" {
+		m.note("no Message-ID")
+	}
+}
+
+func orEmpty(ids []string) []string {
+	if ids == nil {
+		return []string{}
+	}
+	return ids
+}
+
+// addresses reads all fields of a name.
+func (m *Message) addresses(name string) []threads.Address {
+	list := []threads.Address{}
+	for i := range m.Header {
+		if f := &m.Header[i]; strings.EqualFold(f.Name, name) && len(list) < maxAddresses {
+			list = append(list, parseAddresses(f.Value, m.hint)...)
+		}
+	}
+	if len(list) > maxAddresses {
+		m.note("too many addresses in " + name + ": the rest is not read")
+		list = list[:maxAddresses]
+	}
+	return list
+}
+
+// from reads the first From with an address in it. Without any the mail is
+// from whoever else its header names, so that it can be answered.
+func (m *Message) from() []threads.Address {
+	fields := m.Header.All("From")
+	if len(fields) > 1 {
+		m.note("more than one From field: the first that can be read counts")
+	}
+	name := ""
+	for _, v := range fields {
+		if list := parseAddresses(v, m.hint); len(list) > 0 {
+			return list[:min(len(list), maxAddresses)]
+		}
+		name = clip(strings.Trim(decodeWords(v, m.hint), `"<> `), maxName)
+	}
+	for _, other := range []string{"Sender", "Resent-From", "Reply-To", "X-Original-From", "X-Sender"} {
+		for _, v := range m.Header.All(other) {
+			if list := parseAddresses(v, m.hint); len(list) > 0 {
+				m.note("no readable From: " + other + " taken")
+				if list[0].Name == "" {
+					list[0].Name = name
+				}
+				return list[:1]
+			}
+		}
+	}
+	if a := m.Mail.ReturnPath; a != "" {
+		m.note("no readable From: Return-Path taken")
+		return []threads.Address{{Name: name, Addr: a}}
+	}
+	m.note("no readable From")
+	return []threads.Address{}
+}
+
+func (m *Message) returnPath() string {
+	v := m.Header.Get("Return-Path")
+	if list := parseAddresses(v, m.hint); len(list) > 0 {
+		return list[0].Addr
+	}
+	return ""
+}
+
+// nullReturnPath reports a mail with the null reverse-path of RFC 5321 §4.5.5.
+func (m *Message) nullReturnPath() bool {
+	v := strings.TrimSpace(m.Header.Get("Return-Path"))
+	return v == "<>" || v == "< >" || strings.EqualFold(v, "<MAILER-DAEMON>")
+}
+
+func (m *Message) deliveredTo() []string {
+	list := []string{}
+	for i := range m.Header {
+		f := &m.Header[i]
+		switch strings.ToLower(f.Name) {
+		case "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to":
+			for _, a := range parseAddresses(f.Value, m.hint) {
+				if len(list) < 50 && !slices.Contains(list, a.Addr) {
+					list = append(list, a.Addr)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// readSeal tells signed and encrypted mail by the top of its tree.
+func (m *Message) readSeal() {
+	p := m.Root
+	switch p.Type {
+	case "multipart/signed":
+		m.Mail.Sealed = threads.Signed
+	case "multipart/encrypted":
+		m.Mail.Sealed = threads.Encrypted
+	case "application/pkcs7-mime", "application/x-pkcs7-mime":
+		m.Mail.Sealed = threads.Encrypted
+		if strings.EqualFold(p.Params["smime-type"], "signed-data") {
+			m.Mail.Sealed = threads.Signed
+		}
+	case "text/plain":
+		// PGP in the text itself has no type of its own.
+		switch t := strings.TrimSpace(m.Mail.Text); {
+		case strings.HasPrefix(t, "-----BEGIN PGP MESSAGE-----"):
+			m.Mail.Sealed = threads.Encrypted
+		case strings.HasPrefix(t, "-----BEGIN PGP SIGNED MESSAGE-----"):
+			m.Mail.Sealed = threads.Signed
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package message
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
+
+// base64Value is the value of a base64 digit, -1 for other octets.
+func base64Value(c byte) int {
+	switch {
+	case c >= 'A' && c <= 'Z':
+		return int(c - 'A')
+	case c >= 'a' && c <= 'z':
+		return int(c-'a') + 26
+	case c >= '0' && c <= '9':
+		return int(c-'0') + 52
+	case c == '+':
+		return 62
+	case c == '/':
+		return 63
+	}
+	return -1
+}
+
+// base64Table is base64Value as a table: -1 for other octets.
+type base64Table [256]int8
+
+func newBase64Table() *base64Table {
+	var t base64Table
+	for i := range t {
+		t[i] = int8(base64Value(byte(i)))
+	}
+	return &t
+}
+
+// base64Loose decodes what can be decoded of s.
+func base64Loose(s string) []byte {
+	d := base64State{table: newBase64Table()}
+	out := d.digits(make([]byte, 0, len(s)*3/4+3), []byte(s))
+	return d.finish(out)
+}
+
+// base64State decodes base64 across line ends, padding and stray octets.
+type base64State struct {
+	table *base64Table
+	bits  uint32
+	n     int
+}
+
+func (d *base64State) digits(out, text []byte) []byte {
+	i := 0
+	if d.n == 0 {
+		// Whole groups of four, the rule.
+		for ; i+4 <= len(text); i += 4 {
+			a, b, c, e := d.table[text[i]], d.table[text[i+1]], d.table[text[i+2]], d.table[text[i+3]]
+			if a|b|c|e < 0 {
+				break
+			}
+			v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(e)
+			out = append(out, byte(v>>16), byte(v>>8), byte(v))
+		}
+	}
+	for ; i < len(text); i++ {
+		v := d.table[text[i]]
+		if v < 0 {
+			if text[i] == '=' {
+				out = d.finish(out)
+			}
+			continue
+		}
+		d.bits = d.bits<<6 | uint32(v)
+		if d.n++; d.n == 4 {
+			out = append(out, byte(d.bits>>16), byte(d.bits>>8), byte(d.bits))
+			d.bits, d.n = 0, 0
+		}
+	}
+	return out
+}
+
+// finish ends a group that padding or the end cut short.
+func (d *base64State) finish(out []byte) []byte {
+	switch d.n {
+	case 2:
+		out = append(out, byte(d.bits>>4))
+	case 3:
+		out = append(out, byte(d.bits>>10), byte(d.bits>>2))
+	}
+	d.bits, d.n = 0, 0
+	return out
+}
+
+// base64Reader decodes a body, RFC 2045 §6.8. Stray octets are passed over. A
+// line of prose, such as the footer a list put under the body, is left out.
+type base64Reader struct {
+	in     *bufio.Reader
+	state  base64State
+	out    []byte
+	spare  []byte
+	padded bool
+	err    error
+	harm   *string
+}
+
+func newBase64Reader(r io.Reader, window int, harm *string) io.Reader {
+	return &base64Reader{in: bufio.NewReaderSize(r, window), state: base64State{table: newBase64Table()}, harm: harm}
+}
+
+func (r *base64Reader) Read(p []byte) (int, error) {
+	for len(r.out) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		chunk, err := r.in.ReadSlice('\n')
+		if err != nil && err != bufio.ErrBufferFull {
+			r.err = io.EOF
+		}
+		r.out = r.line(r.spare[:0], chunk)
+		if r.err != nil {
+			r.out = r.state.finish(r.out)
+		}
+		r.spare = r.out
+	}
+	n := copy(p, r.out)
+	r.out = r.out[n:]
+	return n, nil
+}
+
+func (r *base64Reader) line(out, chunk []byte) []byte {
+	text := bytes.TrimRight(chunk, "\r\n \t")
+	if len(text) == 0 {
+		return out
+	}
+	if r.prose(text) {
+		r.note("base64 with other text in it: left out")
+		return out
+	}
+	if i := bytes.IndexByte(text, '='); i >= 0 {
+		r.padded = true
+	}
+	return r.state.digits(out, text)
+}
+
+// prose reports a line that is not base64: it has a blank or much else
+// between its digits, or digits that do not come out even behind the padding.
+func (r *base64Reader) prose(text []byte) bool {
+	if r.padded && len(bytes.TrimRight(text, "="))%4 == 1 {
+		return true
+	}
+	stray := 0
+	for _, c := range text {
+		if r.state.table[c] < 0 && c != '=' && c != '\r' {
+			if c == ' ' && r.padded {
+				return true
+			}
+			stray++
+		}
+	}
+	if stray > 0 {
+		r.note("base64 with stray octets: passed over")
+	}
+	return stray*5 > len(text) || stray > 0 && r.padded
+}
+
+func (r *base64Reader) note(s string) {
+	if r.harm != nil && *r.harm == "" {
+		*r.harm = s
+	}
+}
+
+// quotedReader decodes quoted-printable, RFC 2045 §6.7. What is no escape
+// stays as it is.
+type quotedReader struct {
+	in    *bufio.Reader
+	out   []byte
+	spare []byte
+	carry []byte // the start of an escape that the window cut
+	mark  byte
+	err   error
+}
+
+func newQuotedReader(r io.Reader, window int, mark byte) io.Reader {
+	return &quotedReader{in: bufio.NewReaderSize(r, window), mark: mark}
+}
+
+func (r *quotedReader) Read(p []byte) (int, error) {
+	for len(r.out) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		r.out = r.line(r.spare[:0])
+		r.spare = r.out
+	}
+	n := copy(p, r.out)
+	r.out = r.out[n:]
+	return n, nil
+}
+
+func (r *quotedReader) line(out []byte) []byte {
+	text, err := r.in.ReadSlice(r.mark)
+	if err != nil && err != bufio.ErrBufferFull {
+		r.err = io.EOF
+	}
+	if len(r.carry) > 0 {
+		text = append(bytes.Clone(r.carry), text...)
+		r.carry = r.carry[:0]
+	}
+	var end []byte
+	switch n := len(text); {
+	case n > 0 && text[n-1] == r.mark:
+		cut := n - 1
+		if cut > 0 && text[cut-1] == '\r' {
+			cut--
+		}
+		text, end = text[:cut], text[cut:]
+	case err == bufio.ErrBufferFull:
+		from := max(0, n-3)
+		if i := bytes.IndexByte(text[from:], '='); i >= 0 {
+			r.carry = append(r.carry, text[from+i:]...)
+			text = text[:from+i]
+		}
+		return unescape(out, text)
+	}
+	// White space at the end of a line was put there on the way.
+	text = bytes.TrimRight(text, " \t")
+	if n := len(text); n > 0 && text[n-1] == '=' {
+		return unescape(out, text[:n-1])
+	}
+	return append(unescape(out, text), end...)
+}
+
+func unescape(out, text []byte) []byte {
+	for len(text) > 0 {
+		i := bytes.IndexByte(text, '=')
+		if i < 0 {
+			break
+		}
+		out = append(out, text[:i]...)
+		text = text[i:]
+		if len(text) >= 3 {
+			hi, lo := unhex(text[1]), unhex(text[2])
+			if hi >= 0 && lo >= 0 {
+				out = append(out, byte(hi<<4|lo))
+				text = text[3:]
+				continue
+			}
+		}
+		out = append(out, '=')
+		text = text[1:]
+	}
+	return append(out, text...)
+}
