@@ -121,7 +121,7 @@ func (f *follower) tell(e entry) {
 	case e.mail != nil && e.mail.Cut != "":
 		f.y.log.Warn("received in part", "uid", e.mail.UID.String(), "octets", e.mail.Raw.Length, "why", e.mail.Cut)
 	case e.mail != nil:
-		f.y.log.Info("received", "uid", e.mail.UID.String(), "octets", e.mail.Raw.Length)
+		f.y.log.Info("fetched", "uid", e.mail.UID.String(), "octets", e.mail.Raw.Length)
 	case e.gone != nil:
 		f.y.log.Info("gone before it was fetched", "uid", e.gone.UID.String())
 	}

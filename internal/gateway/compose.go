@@ -489,6 +489,9 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 	if i := slices.IndexFunc(findings, func(f message.Finding) bool { return !f.Releasable }); i >= 0 {
 		return fmt.Errorf("an accepted answer shows something internal: %s (%s)", findings[i].What, findings[i].Where)
 	}
+	if err := b.keepAnswer(h, recipe); err != nil {
+		return err
+	}
 	m := store.OutMail{
 		ID: e.OutID, Kind: store.OutAnswer, Event: h.c.Answer.Event, Author: e.Author, Subject: h.c.Subject,
 		MessageID: e.MessageID, Sources: []store.Ref{h.l.ref},
@@ -500,6 +503,19 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 		mail: m, recipe: recipe, letter: h.l,
 		known: threads.Known{Kind: threads.KnownAnswer, Event: h.c.Answer.Event, Engineer: e.Author},
 	})
+}
+
+// keepAnswer keeps the text of an answer as it goes out.
+func (b *batch) keepAnswer(h hand, recipe *message.Recipe) error {
+	sent, err := b.asSent(outgoing{recipe: recipe, letter: h.l})
+	if err != nil {
+		return err
+	}
+	text := message.StripAnswer(h.l.msg.Mail.NewText)
+	if sent != nil {
+		text = sent.Text
+	}
+	return b.tx.SetText(h.c.ID, h.c.Answer.Event, text)
 }
 
 // notify queues a notice: to the engineer it names, else to every admin.
@@ -537,6 +553,7 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 			return err
 		}
 	}
+	msg.Quoted = w.verbatim
 	if n.Quote {
 		if msg.Quoted, err = b.quoted(c, n, l); err != nil {
 			return err

@@ -121,14 +121,8 @@ func (b *batch) releaseHold(h store.Hold, by string) error {
 	if in.Draft, err = b.tryAnswer(c, h.Engineer, h.Answers, l); err != nil {
 		return err
 	}
-	_, res, err := b.step(c, in, l)
-	if err != nil {
-		return err
-	}
-	if n := eventOf[threads.Accepted](res); n != 0 {
-		return b.tx.SetText(c.ID, n, l.msg.Mail.NewText)
-	}
-	return nil
+	_, _, err = b.step(c, in, l)
+	return err
 }
 
 // admit takes a held mail that belongs to no conversation for what its sender

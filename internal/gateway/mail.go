@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
@@ -97,13 +98,31 @@ func (b *batch) received(l *letter, in threads.MailIn) (*store.Outcome, error) {
 // filed makes the entries every mail of a conversation gets: its text, what
 // its ids stand for, and the outcome.
 func (b *batch) filed(l *letter, kind threads.KnownKind, id threads.ID, n int, class threads.Class) (*store.Outcome, error) {
-	if err := b.tx.SetText(id, n, l.msg.Mail.Text); err != nil {
+	if err := b.keepText(l, kind, id, n); err != nil {
 		return nil, err
 	}
 	if err := b.know(l, kind, id, n); err != nil {
 		return nil, err
 	}
 	return &store.Outcome{Kind: store.OutcomeEvent, Conversation: uint64(id), Event: n, Class: string(class)}, nil
+}
+
+// keepText keeps what a person reads of a mail. Of an engineer's it is what
+// she wrote, without what Postroom added to the mail she answers: that holds
+// her token. An answer has its text already, as it went out.
+func (b *batch) keepText(l *letter, kind threads.KnownKind, id threads.ID, n int) error {
+	m := &l.msg.Mail
+	if kind != threads.KnownHers {
+		return b.tx.SetText(id, n, m.Text)
+	}
+	e, _, err := b.tx.Event(id, n)
+	if err != nil {
+		return err
+	}
+	if _, answer := e.Body.(threads.Accepted); answer {
+		return nil
+	}
+	return b.tx.SetText(id, n, message.StripAnswer(m.NewText))
 }
 
 // know records what the ids of a mail stand for: its own, and as mentions

@@ -12,6 +12,7 @@ import (
 type notice struct {
 	subject    string
 	paragraphs []string
+	verbatim   string // lines that must not be broken anew
 	actions    []action
 }
 
@@ -100,10 +101,9 @@ func rotationNotice(hello string, n threads.Notify) notice {
 		return notice{
 			subject: "The rotation file has a mistake and was not taken",
 			paragraphs: []string{hello,
-				"The last good version stays in effect. This is what is wrong:",
-				n.Reason,
-				"Mend the file and save it; it is read again within a second.",
+				"The last good version stays in effect. Mend the file and save it; it is read again within a second. This is what is wrong:",
 			},
+			verbatim: n.Reason,
 		}
 	}
 	lines := append([]string{hello, "The rotation file was changed, and is in effect:"}, strings.Split(n.Reason, "\n")...)

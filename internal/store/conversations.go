@@ -250,12 +250,7 @@ func (tx *Tx) LastRotation() (RotationVersion, bool, error) {
 	var v RotationVersion
 	prefix := []byte("version")
 	c := tx.bucket(bRotation).Cursor()
-	k, data := c.Seek(append(append([]byte(nil), prefix...), u64(^uint64(0))...))
-	if k == nil {
-		k, data = c.Last()
-	} else {
-		k, data = c.Prev()
-	}
+	k, data := c.Last() // no other key sorts behind "version"
 	if !bytes.HasPrefix(k, prefix) {
 		return v, false, nil
 	}
