@@ -237,6 +237,16 @@ func (r *rig) resolve() {
 			has[messageID(m.body)+to] = true
 		}
 	}
+	any := false
+	if err := r.store.View(func(tx *store.Tx) error {
+		any = tx.AnyUnresolved()
+		return nil
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	if !any {
+		return
+	}
 	r.update(func(tx *store.Tx) error {
 		list, err := tx.Unresolved()
 		if err != nil {

@@ -2,6 +2,7 @@ package smtpout
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -45,6 +46,7 @@ type fakeRelay struct {
 	live     int // connections that are open
 	liveMax  int
 	refuse   bool // connections
+	buffer   int  // of its reader, in octets; 0 for the usual
 	quiet    bool // EHLO does not list AUTH by itself
 }
 
@@ -71,7 +73,7 @@ func (f *fakeRelay) dial(ctx context.Context, _, addr string) (net.Conn, error) 
 			f.live--
 			f.mu.Unlock()
 		}()
-		s := &fakeSession{f: f, c: far, r: bufio.NewReader(far)}
+		s := &fakeSession{f: f, c: far, r: bufio.NewReaderSize(far, cmp.Or(f.buffer, 4096))}
 		s.serve()
 	})
 	return near, nil

@@ -481,3 +481,43 @@ func TestTakenAway(t *testing.T) {
 		}
 	})
 }
+
+// A mail so small that it leaves in one write with its final dot is certainly
+// not accepted when the relay hung up before the end of that write.
+func TestCutWithinTheLastWrite(t *testing.T) {
+	bubble(t, func(r *rig) { r.relay.misdeeds = once("body", "", misdeed{cut: true}) }, func(t *testing.T, r *rig) {
+		r.relay.buffer = 16
+		r.render = func(_ context.Context, w io.Writer, m store.OutMail) error {
+			_, err := io.WriteString(w, strings.Repeat("a small mail\r\n", 8))
+			return err
+		}
+		m := r.mail(customer)
+		r.enqueue(m)
+		r.drain()
+		r.want(m.ID, "queued: queued")
+		time.Sleep(2 * time.Minute)
+		r.drain()
+		r.want(m.ID, "done: sent")
+	})
+}
+
+// Nor must one whose sender the relay puts off again and again, which is
+// trouble with the relay: each probe is another mail.
+func TestPoisonAtMail(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, r *rig) {
+		bad := r.mail(customer)
+		r.relay.misdeeds = always("mail", bad.EnvelopeFrom, misdeed{reply: "451 4.1.8 try again"})
+		r.enqueue(bad)
+		time.Sleep(time.Second)
+		for range 5 {
+			r.enqueue(r.mail(colleague))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		r.sender.Run(ctx)
+		if n := r.relay.got(colleague); n != 5 {
+			t.Errorf("%d of 5 mails went out", n)
+		}
+		r.want(bad.ID, "queued: queued")
+	})
+}

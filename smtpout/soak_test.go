@@ -16,7 +16,7 @@ import (
 // not have it. Every recipient gets every mail, and none twice but where the
 // attempt's end was unknown.
 func TestSoak(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { soak(t, rand.New(rand.NewPCG(seed, 1))) })
 		})
@@ -44,14 +44,14 @@ func soak(t *testing.T, rng *rand.Rand) {
 	ended := make(chan error)
 	go func() { ended <- r.sender.Run(ctx) }()
 	var mails []store.OutMail
-	for i := range 120 {
+	for i := range 60 {
 		m := r.mail(customer)
 		if i%3 == 0 {
 			m = r.mail(customer, colleague, fmt.Sprintf("other%d@third.example", i))
 		}
 		mails = append(mails, m)
 		r.enqueue(m)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(20 * time.Minute)
 		r.resolve()
 	}
 	for range 60 {

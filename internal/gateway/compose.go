@@ -230,8 +230,11 @@ func (b *batch) retold(c threads.Conversation, of int, cp message.Copy) (*messag
 
 // restub composes a copy anew that the relay cannot take as it is.
 func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
+	if len(m.Sources) == 0 {
+		return b.hopeless(m, p) // it was a stub already
+	}
 	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
-	if err != nil || !ok || len(m.Sources) == 0 {
+	if err != nil || !ok {
 		return err
 	}
 	eng, ok := b.rot.Engineer(m.To)
@@ -261,6 +264,17 @@ func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
 		recipe: recipe,
 		known:  threads.Known{Kind: threads.KnownCopy, Event: m.Event, Engineer: m.To, Generation: c.Generation(m.To)},
 	})
+}
+
+// hopeless fails a copy that the relay takes in no form.
+func (b *batch) hopeless(m store.OutMail, p store.DeliveryHurdle) error {
+	for _, r := range m.Recipients {
+		r.State, r.Reply = store.OutFailed, stubReason(p)+", not even as a list of its parts"
+		if err := b.told(m, r); err != nil {
+			return err
+		}
+	}
+	return b.tx.DropOut(m)
 }
 
 // mailtos turns actions into links: a mail with the command in its body, to
@@ -593,12 +607,12 @@ func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, e
 // quoted is the text a notice gives back: the mail in hand, else what was
 // kept of the answer it is about.
 func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (string, error) {
-	if l != nil && n.Kind != threads.NoticeFailed {
+	if l != nil && n.Answer == 0 {
 		return l.msg.Mail.Text, nil
 	}
-	if c.Answer.Event == 0 {
+	if n.Answer == 0 {
 		return "", nil
 	}
-	text, err := b.tx.Text(c.ID, c.Answer.Event)
+	text, err := b.tx.Text(c.ID, n.Answer)
 	return strings.TrimSpace(text), err
 }

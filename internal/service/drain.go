@@ -37,7 +37,11 @@ func (s *Service) Drain(ctx context.Context) (Sum, error) {
 		if err != nil {
 			return sum, err
 		}
-		if moved.idle() {
+		due, err := s.due()
+		if err != nil {
+			return sum, err
+		}
+		if moved.idle() && !due {
 			break
 		}
 	}
@@ -82,6 +86,17 @@ func (s *Service) round(ctx context.Context) (motion, error) {
 	after, err := s.ledgered()
 	m.seen = after - before
 	return m, err
+}
+
+// due reports whether a mail waits to be sent now: thinking about what became
+// of others may have made one.
+func (s *Service) due() (due bool, err error) {
+	err = s.st.View(func(tx *store.Tx) error {
+		at, ok := tx.NextDue()
+		due = ok && !at.After(s.seams.Now())
+		return nil
+	})
+	return due, err
 }
 
 // ledgered counts the messages of the mailbox that have an outcome.
