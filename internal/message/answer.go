@@ -162,7 +162,8 @@ func (t *answerTree) isText(p, parent *Part) bool {
 
 func (t *answerTree) multi(p *Part) (*entity, error) {
 	var parts []*entity
-	root := ""
+	var root *entity
+	start := strings.Trim(p.Params["start"], "<> ")
 	for i, child := range p.Children {
 		e, err := t.part(child, p)
 		if err != nil {
@@ -171,10 +172,12 @@ func (t *answerTree) multi(p *Part) (*entity, error) {
 		if e == nil {
 			continue
 		}
-		parts = append(parts, e)
-		if start := strings.Trim(p.Params["start"], "<> "); start != "" && child.ContentID == start || start == "" && i == 0 {
-			root = strings.TrimSuffix(e.kind[0], ";")
+		if start != "" && child.ContentID == start || start == "" && i == 0 {
+			root = e
+			parts = append([]*entity{e}, parts...) // RFC 2387 §3.2: the first, where no start names another
+			continue
 		}
+		parts = append(parts, e)
 	}
 	switch len(parts) {
 	case 0:
@@ -182,24 +185,17 @@ func (t *answerTree) multi(p *Part) (*entity, error) {
 	case 1:
 		return parts[0], nil
 	}
-	return &entity{kind: t.multiKind(p, root), parts: parts}, nil
+	return &entity{kind: multiKind(p, root), parts: parts}, nil
 }
 
-// multiKind keeps the kinds that mean something to who reads the mail.
-func (t *answerTree) multiKind(p *Part, root string) []string {
-	switch p.Type {
-	case "multipart/alternative", "multipart/appledouble":
+// multiKind keeps the kinds that mean something to who reads the mail. Root
+// is what the other parts of multipart/related belong to.
+func multiKind(p *Part, root *entity) []string {
+	switch {
+	case p.Type == "multipart/alternative", p.Type == "multipart/appledouble":
 		return []string{p.Type}
-	case "multipart/related":
-		if root == "" {
-			break // what the others belonged to is gone
-		}
-		kind := []string{p.Type + ";", `type="` + root + `"`}
-		if id := t.ids[strings.Trim(p.Params["start"], "<> ")]; id != "" {
-			kind[1] += ";"
-			kind = append(kind, `start="<`+id+`>"`)
-		}
-		return kind
+	case p.Type == "multipart/related" && root != nil:
+		return []string{p.Type + ";", `type="` + strings.TrimSuffix(root.kind[0], ";") + `"`}
 	}
 	return []string{"multipart/mixed"}
 }

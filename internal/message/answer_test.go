@@ -195,6 +195,35 @@ func TestAnswerAttachments(t *testing.T) {
 	}
 }
 
+// TestAnswerRelated keeps pictures with the text they stand in, whichever part
+// is named first.
+func TestAnswerRelated(t *testing.T) {
+	d := newDesk()
+	picture := "--b\r\nContent-Type: image/png\r\nContent-ID: <p@host.lan>\r\n\r\nabc\r\n"
+	text := "--b\r\nContent-Type: text/html\r\nContent-ID: <root@host.lan>\r\n\r\n<p>Hi<img src=\"cid:p@host.lan\"></p>\r\n"
+	empty := "--b\r\nContent-Type: text/html\r\n\r\n<p>/close</p>\r\n"
+	for name, tc := range map[string]struct{ start, parts, kind string }{
+		"first":   {"", text + picture, "multipart/related text/html image/png"},
+		"start":   {"; start=\"<root@host.lan>\"", picture + text, "multipart/related text/html image/png"},
+		"no text": {"", empty + picture + picture, "multipart/mixed image/png image/png"},
+		"alone":   {"", empty + picture, "image/png"},
+	} {
+		m := readString("From: Alice <alice@acme.example>\r\nContent-Type: multipart/related; boundary=b" + tc.start + "\r\n\r\n" + tc.parts + "--b--\r\n")
+		out, _ := answerFor(t, d, m, d.answer())
+		got := readString(out)
+		kinds := []string{got.Root.Type}
+		for _, p := range got.Root.Children {
+			kinds = append(kinds, p.Type)
+		}
+		if k := strings.Join(kinds, " "); k != tc.kind || strings.Contains(out, "host.lan") {
+			t.Errorf("%s: %s\n%s", name, k, out)
+		}
+		if strings.Contains(tc.kind, "html") && !strings.Contains(got.TextOf(got.Root.Children[0]), "cid:"+got.Root.Children[1].ContentID) {
+			t.Errorf("%s: the picture is not found:\n%s", name, out)
+		}
+	}
+}
+
 func decoded(t *testing.T, m *Message, p *Part) string {
 	t.Helper()
 	var b strings.Builder

@@ -130,8 +130,12 @@ func TestCorpusReads(t *testing.T) {
 		files++
 		start := time.Now()
 		m := Read(bytes.NewReader(raw))
-		if d := time.Since(start); d > time.Second {
-			t.Errorf("%s: took %v", path, d)
+		if time.Since(start) > time.Second {
+			// The machine may be busy: what is slow is slow twice.
+			start = time.Now()
+			if Read(bytes.NewReader(raw)); time.Since(start) > time.Second {
+				t.Errorf("%s: took %v", path, time.Since(start))
+			}
 		}
 		if problem := checkMessage(m, raw); problem != "" {
 			t.Errorf("%s: %s", path, problem)

@@ -160,7 +160,6 @@ func (g *guard) text(p *Part, text, where string) {
 	case "text/html", "application/xhtml+xml":
 		g.s.look(text, where)
 		g.s.look(html.UnescapeString(html.UnescapeString(text)), where)
-		g.s.look(joined(text), where)
 		shown = flattenHTML(text, len(text)+1000)
 	case "text/vcard", "text/x-vcard", "text/directory", "application/vcard", "application/x-vcard", "text/calendar", "application/ics":
 		// RFC 6350 §3.2, RFC 5545 §3.1: long lines are folded.
@@ -187,19 +186,6 @@ func (g *guard) footer(text, where string) {
 			return
 		}
 	}
-}
-
-// joined is the text of HTML without its tags, so that what tags break up is
-// whole.
-func joined(src string) string {
-	var b strings.Builder
-	for _, t := range readHTML(src).tokens {
-		b.WriteString(t.text)
-		if breaksLine(t.tag) {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
 }
 
 // look finds tokens and addresses in a text of any kind.

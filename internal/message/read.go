@@ -16,6 +16,13 @@
 // and html.go make the text a person reads, newtext.go takes quotations out
 // of it, answertext.go finds commands; class.go and bounce.go tell machines
 // from people; digest.go makes a mail recognisable.
+//
+// Composing gives a [Recipe]: literal octets and ranges of the source, rendered
+// as a stream when the mail is sent. Which header field stands in which kind
+// of mail is one table, in headers.go; copy.go, answer.go, notice.go and
+// stub.go make the four kinds. An answer is built anew from an allow-list,
+// scrubbed (scrub.go, cleanhtml.go), and looked at once more as its recipient
+// will see it (leak.go).
 package message
 
 import (

@@ -104,6 +104,7 @@ const (
 // isToken reports a word that is a token, or looks like one where we cannot
 // know.
 func (s *scrubber) isToken(word string) bool {
+	mixed := word != strings.ToLower(word) && word != strings.ToUpper(word) // as in base64
 	word = strings.ToLower(word)
 	if len(word) != 1+idLetters || strings.IndexByte(tokenKinds, word[0]) < 0 || strings.Trim(word, idAlphabet) != "" {
 		return false
@@ -111,7 +112,7 @@ func (s *scrubber) isToken(word string) bool {
 	if s.Token != nil {
 		return s.Token(word)
 	}
-	return strings.ContainsAny(word, "234567")
+	return !mixed && strings.ContainsAny(word, "234567")
 }
 
 // edit replaces a stretch of a line.

