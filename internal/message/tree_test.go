@@ -103,7 +103,7 @@ func TestDepthAndCount(t *testing.T) {
 	b.WriteString("\ndeep\n")
 	start := time.Now()
 	m := readMail(b.String())
-	if !hasProblem(m, "too deep") || time.Since(start) > 5*time.Second {
+	if !hasProblem(m, "too deep") || time.Since(start) > time.Minute {
 		t.Errorf("%v %q", time.Since(start), m.Mail.Problems)
 	}
 	m = readMail("Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nx\n", 100000))
@@ -189,7 +189,7 @@ func TestHostileSizesTakeLinearTime(t *testing.T) {
 	} {
 		start := time.Now()
 		m := readMail(raw)
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%s: %v", name, d)
 		}
 		if problem := checkMessage(m, []byte(raw)); problem != "" {
