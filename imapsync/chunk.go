@@ -133,7 +133,7 @@ func (b *batch) fetch() error {
 		return nil
 	case first.size > b.f.y.cfg.MaxMail:
 		return b.stub(first, fmt.Sprintf("it has %d octets, more than the limit of %d", first.size, b.f.y.cfg.MaxMail))
-	case sus.times >= headerAfter:
+	case b.f.headerWillDo(first.uid):
 		return b.stub(first, fmt.Sprintf("fetching it failed %d times, last: %s", sus.times, sus.why))
 	case b.f.start.old(b.f.cur.UIDValidity, first):
 		return b.oldHeaders()
@@ -145,7 +145,7 @@ func (b *batch) fetch() error {
 // failed often it asks nothing more.
 func (b *batch) describe() error {
 	b.metas = map[uint32]meta{}
-	if first := b.uids[0]; b.f.suspects[first].times >= headerAfter {
+	if first := b.uids[0]; b.f.headerWillDo(first) {
 		m := b.f.suspects[first].meta
 		if m.uid == 0 {
 			m = meta{uid: first, size: -1}
@@ -290,7 +290,7 @@ func (b *batch) receive(uid uint32, lit imap.LiteralReader) error {
 func (b *batch) tooLong(m meta, size int64) error {
 	m.size = size
 	b.metas[m.uid] = m
-	b.f.suspects[m.uid] = suspect{times: headerAfter, since: b.f.y.now(), meta: m}
+	b.f.suspects[m.uid] = suspect{times: headerAfter, since: b.f.y.now(), meta: m, tooBig: true}
 	return fmt.Errorf("fetching uid %d: it has %d octets, more than the limit of %d", m.uid, size, b.f.y.cfg.MaxMail)
 }
 

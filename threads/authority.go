@@ -42,6 +42,11 @@ func Authenticate(ix Index, n Names, r *Rotation, m *Mail, f Found) Authority {
 		}
 	}
 	if a.Proven {
+		for _, p := range proofs {
+			if p.address && p.conv != 0 && p.conv != a.Conversation {
+				f.Address = p.conv
+			}
+		}
 		return a.check(f)
 	}
 	return a.unproven(ix, m, f, proofs)
@@ -77,8 +82,11 @@ func gather(ix Index, n Names, m *Mail) []proof {
 				continue
 			}
 			p := proof{engineer: k.Engineer, conv: k.Conversation, live: k.Generation == ix.Generation(k.Conversation, k.Engineer)}
-			if k.Kind == KnownCopy && slices.Contains(m.InReplyTo, id) {
-				p.view = k.Event
+			if slices.Contains(m.InReplyTo, id) {
+				p.hold = k.Hold
+				if k.Kind == KnownCopy {
+					p.view = k.Event
+				}
 			}
 			list = append(list, p)
 		}
@@ -104,11 +112,19 @@ func (a *Authority) take(p proof) {
 // subject will have to agree.
 func (a Authority) check(f Found) Authority {
 	switch {
-	case a.Hold != "" || a.Conversation == 0:
-	case f.Reference != 0 && f.Address != 0 && f.Reference != f.Address:
+	case a.Hold != "":
+	case a.Conversation == 0 && f.Conversation != 0:
+		// Her personal token is good for no conversation.
+		a.Doubt = WhyUnproven
+		a.Reason = "it belongs to conversation " + f.Conversation.String() + " but carries no token of hers for it"
+	case a.Conversation == 0:
+	case f.Reference != 0 && f.Reference != a.Conversation:
 		a.Doubt = WhyAmbiguous
-		a.Reason = "its reply address belongs to conversation " + f.Address.String() +
+		a.Reason = "its token belongs to conversation " + a.Conversation.String() +
 			", its In-Reply-To to conversation " + f.Reference.String()
+	case f.Address != 0 && f.Address != a.Conversation:
+		a.Doubt = WhyAmbiguous
+		a.Reason = "its addresses belong to the conversations " + a.Conversation.String() + " and " + f.Address.String()
 	case f.Reference == 0:
 		a.Loose = true
 	}

@@ -13,16 +13,17 @@ type Where struct {
 // Message-ID its References must be ours too. A mail that merely names our
 // ids is a customer's.
 //
-// One with our Message-ID that came to its own copy address is ours whatever
-// its body: only the relay was ever told that address, and relays add
-// disclaimers. Taking it for a customer's would send it out again.
+// One with our Message-ID that came to its own copy address, or lies in Sent,
+// is ours whatever its body: only the relay was ever told that address, and
+// relays add disclaimers. Taking it for a customer's would send it out again.
 func Own(ix Index, n Names, m *Mail, f Found, w Where) (Known, bool) {
 	if !n.Ours(m.Sender().Addr) {
 		return Known{}, false
 	}
 	for _, k := range lookup(ix, m.MessageID) {
 		big := k.OutID != "" && k.References == "" // too big to have been read again when it was composed
-		if k.OutID != "" && f.OutID == k.OutID || big {
+		filed := k.OutID != "" && (w.Sent || f.OutID == k.OutID)
+		if filed || big {
 			k.MessageID = m.MessageID
 			return k, true
 		}

@@ -123,10 +123,11 @@ func (c Conversation) Apply(e Event) Conversation {
 			c.Participants = withAddress(c.Participants, a)
 		}
 	case Noted:
+		// A note tells nothing about what its author had seen.
 		c.Moved = Mark{e.N, b.Author}
-		c.Desks = c.withDesk(b.Author, b.MessageID, func(d *Desk) { d.Seen = e.N })
+		c.Desks = c.withDesk(b.Author, b.MessageID, func(*Desk) {})
 	case HeldBack:
-		c.Holds = append(slices.Clone(c.Holds), b.Hold)
+		c.Holds = append(without(c.Holds, b.Hold), b.Hold)
 	case Settled:
 		c.Holds = without(c.Holds, b.Hold)
 	case Closed:
@@ -150,7 +151,11 @@ func (c Conversation) heard(n int, b Received) Conversation {
 		h.Reply = []Address{b.From}
 	}
 	h.Others = slices.Concat(b.To, b.Cc)
-	c.Mails = append(slices.Clone(c.Mails), h)
+	if b.History { // imported newest first: it is older than all there is
+		c.Mails = append([]Heard{h}, c.Mails...)
+	} else {
+		c.Mails = append(slices.Clone(c.Mails), h)
+	}
 	if len(c.Mails) > maxMails {
 		c.Mails = c.Mails[len(c.Mails)-maxMails:]
 	}
@@ -208,6 +213,22 @@ func (c *Conversation) Participant(addr string) bool { return hasAddress(c.Parti
 
 // Generation is the generation of an engineer's reply token that counts.
 func (c *Conversation) Generation(engineer string) int { return c.Desks[engineer].Generation }
+
+// View is the Received event an engineer answers who does not say which: the
+// newest she was sent, else the newest there is; 0 for none.
+func (c *Conversation) View(engineer string) int {
+	if n := c.Desks[engineer].Newest; n != 0 {
+		return n
+	}
+	return c.newest()
+}
+
+func (c *Conversation) newest() int {
+	if len(c.Mails) == 0 {
+		return 0
+	}
+	return c.Mails[len(c.Mails)-1].Event
+}
 
 // HeardAt returns the customer's mail of an event.
 func (c *Conversation) HeardAt(event int) (Heard, bool) {

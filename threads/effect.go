@@ -34,7 +34,8 @@ type (
 		Reason   string
 		Hold     string // the held mail it is about
 		Event    int    // the event it tells of
-		Quote    bool   // the text of the mail in hand goes with it
+		Answer   int    // the answer it is about, an Accepted event; 0 for none
+		Quote    bool   // the text of that answer, else of the mail in hand, goes with it
 	}
 
 	// KeepRaw keeps the raw mail in hand until an engineer has been sent it.

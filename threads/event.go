@@ -191,6 +191,7 @@ const (
 	WhyLeak      Why = "leak"      // something internal that could not be taken out
 	WhyNobody    Why = "nobody"    // no recipient is left
 	WhySealed    Why = "encrypted" // we cannot read it, so we cannot clean it
+	WhyUnfit     Why = "unfit"     // no mail can be made of it, such as one to nobody
 	WhyUncertain Why = "uncertain" // it may have gone out; no copy can prove it
 )
 

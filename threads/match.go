@@ -45,6 +45,7 @@ type Known struct {
 	Engineer     string    `json:"engineer,omitempty"`
 	Generation   int       `json:"generation,omitempty"`
 	OutID        string    `json:"out_id,omitempty"`
+	Hold         string    `json:"hold,omitempty"`       // of a notice: the held mail it is about
 	MessageID    string    `json:"message_id,omitempty"` // of a mail we sent, for a lookup by digest
 	Header       string    `json:"header,omitempty"`     // header digest
 	Body         string    `json:"body,omitempty"`       // body digest
@@ -75,7 +76,9 @@ type Found struct {
 	// Answers is what the mail's In-Reply-To stands for.
 	Answers Known
 	// OutID is the mail of ours that a bounce or copy address belongs to.
-	OutID string
+	// CopyOf is that of a copy address alone: nobody but the relay was ever
+	// told it, while a bounce address goes to every recipient.
+	OutID, CopyOf string
 }
 
 // Match finds the conversation of a mail.
@@ -92,6 +95,9 @@ func Match(ix Index, n Names, m *Mail) Found {
 		}
 		if t.OutID != "" && f.OutID == "" {
 			f.OutID = t.OutID
+		}
+		if t.Kind == TokenCopy && f.CopyOf == "" {
+			f.CopyOf = t.OutID
 		}
 		if t.Conversation != 0 && f.Address == 0 {
 			f.Address = t.Conversation
@@ -190,14 +196,17 @@ func ReferencesDigest(m *Mail) string {
 
 // Twin returns what is known of the same mail, seen before: same Message-ID,
 // From, Date, Subject, References and body, whatever its trace headers say. A
-// mail with the same id and other content is another mail.
+// mail with the same id and other content is another mail. Of history only
+// the header was read, so the header decides there, if it says anything.
 func Twin(ix Index, m *Mail) (Known, bool) {
 	id := m.MessageID
 	if id == "" {
 		id = DigestID(m)
 	}
+	says := m.MessageID != "" || !m.Date.IsZero() && m.Sender().Addr != ""
 	for _, k := range ix.ID(id) {
-		if k.Header == m.HeaderDigest && k.Body == m.BodyDigest && k.Header != "" {
+		body := k.Body == m.BodyDigest || says && (k.Body == "" || m.BodyDigest == "")
+		if k.Header == m.HeaderDigest && k.Header != "" && body {
 			return k, true
 		}
 	}

@@ -37,7 +37,7 @@ func (s *step) answerFailed(in DeliveryIn, n int) {
 	if _, ok := s.w.Rotation.Engineer(whom); !ok {
 		whom = "" // she left: the admins
 	}
-	s.notify(Notify{Kind: NoticeFailed, Engineer: whom, Reason: in.words(), Event: n, Quote: true})
+	s.notify(Notify{Kind: NoticeFailed, Engineer: whom, Reason: in.words(), Event: n, Answer: in.Of, Quote: true})
 }
 
 func (in DeliveryIn) words() string {
@@ -60,6 +60,9 @@ func (s *step) copyFailed(in DeliveryIn, n int) {
 	}
 	if s.c.Moves >= maxMoves || !s.pick(nil, in.Engineer, HowFailed, "mail to "+nameOf(s.w.Rotation, in.Engineer)+" fails") {
 		s.notify(Notify{Kind: NoticeUnsent, Reason: in.words(), Event: n})
+		if s.c.Waits {
+			s.wait()
+		}
 		return
 	}
 	s.handOver(s.c.Owner)

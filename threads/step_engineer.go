@@ -34,8 +34,10 @@ func (s *step) engineer(in MailIn) {
 	if note && text {
 		s.event(Noted{Author: a.Engineer, MessageID: m.MessageID})
 	}
-	s.exposed(a.Engineer, m)
 	s.commands(a.Engineer, m)
+	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
+		s.copies(a.Engineer, true) // she is here: nothing waits any longer
+	}
 }
 
 func (s *step) sameSubject(m *Mail) bool {
@@ -106,7 +108,7 @@ func (s *step) view(a Authority) int {
 	if a.View != 0 {
 		return a.View
 	}
-	return s.c.Desks[a.Engineer].Newest
+	return s.c.View(a.Engineer)
 }
 
 // answerable says why a text may not go to the customer.
@@ -115,10 +117,14 @@ func (s *step) answerable(in MailIn) (Why, string) {
 	if reason := s.stale(a); reason != "" {
 		return WhyStale, reason
 	}
-	if why, reason := draftable(in.Draft); why != "" {
+	if why, reason := s.reachable(s.view(a)); why != "" {
 		return why, reason
 	}
-	if to, cc := s.c.Recipients(s.w.Names, s.view(a)); len(to)+len(cc) == 0 {
+	return draftable(in.Draft)
+}
+
+func (s *step) reachable(answers int) (Why, string) {
+	if to, cc := s.c.Recipients(s.w.Names, answers); len(to)+len(cc) == 0 {
 		return WhyNobody, "there is nobody left to send it to"
 	}
 	return "", ""
@@ -130,6 +136,8 @@ func draftable(d *Draft) (Why, string) {
 		return WhyEmpty, "there is no text in it"
 	case d.Encrypted:
 		return WhySealed, "it is encrypted, so it cannot be checked before it goes to the customer; send it in the clear"
+	case d.Unfit != "":
+		return WhyUnfit, "no mail can be made of it: " + d.Unfit
 	case len(d.Findings) > 0:
 		return WhyLeak, "it would show the customer something internal: " + strings.Join(d.Findings, "; ")
 	}
@@ -139,9 +147,10 @@ func draftable(d *Draft) (Why, string) {
 // stale says what a colleague did that the author had not seen when she
 // wrote.
 func (s *step) stale(a Authority) string {
-	seen := s.c.Desks[a.Engineer].Seen
-	if a.View != 0 {
-		seen = a.View
+	desk := s.c.Desks[a.Engineer]
+	seen := desk.Seen
+	if a.View != 0 && a.View < desk.Newest {
+		seen = a.View // not her newest copy: what came with that is not counted
 	}
 	if s.w.Stale == StaleNone {
 		return ""
@@ -187,12 +196,7 @@ func (s *step) accept(author string, m *Mail, answers int, hold string) {
 	}
 }
 
-func (s *step) newest() int {
-	if len(s.c.Mails) == 0 {
-		return 0
-	}
-	return s.c.Mails[len(s.c.Mails)-1].Event
-}
+func (s *step) newest() int { return s.c.newest() }
 
 // exposed burns the author's token when her mail also went to people who are
 // no engineers: they have it now.
@@ -216,6 +220,9 @@ func (s *step) commands(engineer string, m *Mail) {
 		case "reopen":
 			if s.c.State == StateClosed {
 				s.event(Reopened{Why: nameOf(s.w.Rotation, engineer) + " asked for it"})
+			}
+			if s.c.State == StateOpen && s.c.Owner == "" {
+				s.event(Assigned{Engineer: engineer, Why: nameOf(s.w.Rotation, engineer) + " opened it again", How: HowTaken})
 			}
 		}
 	}
@@ -242,11 +249,9 @@ func (s *step) assign(to string, how How, why string) {
 }
 
 // byHand records an answer that was written from the shared mailbox: it is
-// out already, and nobody can be held to it.
+// out already, and nobody can be held to it. Mail that waits for an engineer
+// goes on waiting, with its octets: somebody has to own the conversation.
 func (s *step) byHand(m *Mail) {
-	for _, of := range s.c.Pending {
-		s.effect(DropRaw{Of: of})
-	}
 	s.event(Accepted{MessageID: m.MessageID, To: m.To, Cc: m.Cc, Answers: s.newest(), Subject: m.Subject})
 }
 

@@ -36,7 +36,7 @@ func (s *step) uncertain(in UncertainIn) {
 	reason := "the connection broke off while it was being handed to the relay, so it may or may not have reached " + in.Recipient
 	n := s.event(HeldBack{Hold: id, Asked: in.Author, Reason: reason, Kind: WhyUncertain})
 	s.effect(Keep{Hold: id, Asked: in.Author, Why: WhyUncertain, Reason: reason, Proven: true, Engineer: in.Author, OutID: in.OutID})
-	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Reason: reason, Hold: id, Event: n})
+	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Reason: reason, Hold: id, Event: n, Answer: in.Of, Quote: true})
 }
 
 // resolved ends a hold of an uncertain answer.
@@ -54,27 +54,53 @@ func (s *step) forged(a Authority, hold string, event int, reason string) {
 	s.notify(Notify{Kind: NoticeForged, Reason: reason, Hold: hold, Event: event})
 }
 
-// release sends a held mail. Whoever released it has seen the reason, so a
-// stale view no longer stands in the way; something internal in it still does.
+// release does what a held mail asks for. Whoever released it has seen the
+// reason, so a stale view no longer stands in the way; something internal in
+// it still does, and a note stays a note.
 func (s *step) release(in ReleaseIn) {
 	if !s.held(in.Hold) {
 		return
 	}
-	why, reason := draftable(in.Draft)
-	if why == WhyLeak && !in.Draft.Final {
-		why = ""
-	}
-	if why != "" {
-		s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Quote: true,
-			Reason: "it cannot be sent: " + reason})
-		return
+	m := in.Mail
+	text, note := !m.AnswerEmpty, commanded(m, "note")
+	orders := len(m.Commands) > 0 && s.impossible(m, text) == ""
+	answer := !note && (text || !orders)
+	if answer {
+		if why, reason := s.releasable(in); why != "" {
+			s.stays(in, why, reason)
+			return
+		}
 	}
 	s.event(Settled{Hold: in.Hold, By: in.By, How: "sent"})
-	if s.c.State != StateOpen {
-		s.event(Reopened{Why: "a held answer was released"})
+	switch {
+	case answer:
+		if s.c.State != StateOpen {
+			s.event(Reopened{Why: "a held answer was released"})
+		}
+		s.accept(in.Author, m, in.Answers, in.Hold)
+	case note && text:
+		s.event(Noted{Author: in.Author, MessageID: m.MessageID})
 	}
-	s.accept(in.Author, in.Mail, in.Answers, in.Hold)
+	if orders {
+		s.commands(in.Author, m)
+	}
 	s.effect(Release{Hold: in.Hold})
+}
+
+func (s *step) releasable(in ReleaseIn) (Why, string) {
+	if why, reason := draftable(in.Draft); why != "" && (why != WhyLeak || in.Draft.Final) {
+		return why, reason
+	}
+	return s.reachable(in.Answers)
+}
+
+// stays holds a released mail as before and says why.
+func (s *step) stays(in ReleaseIn, why Why, reason string) {
+	reason = "it cannot be sent: " + reason
+	n := s.event(HeldBack{
+		Hold: in.Hold, Asked: in.Author, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
+	})
+	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Event: n, Quote: true, Reason: reason})
 }
 
 func (s *step) discard(in DiscardIn) {

@@ -45,22 +45,27 @@ func (g *Gateway) Ask(ctx context.Context, req store.AdminRequest) error {
 	}
 }
 
-// admin acts on a request. A request that cannot be done is answered, not set
-// aside: its error is for the person who asked.
+// admin acts on a request.
 func (b *batch) admin(req store.AdminRequest) error {
-	err := b.asked(req)
+	if err := b.asked(req); err != nil {
+		return err
+	}
 	b.after = append(b.after, func() {
-		b.g.log.Info("admin", "by", req.By, "verb", req.Verb, "err", errText(err))
-		b.g.answer(req.ID, err)
+		b.g.log.Info("admin", "by", req.By, "verb", req.Verb)
+		b.g.answer(req.ID, nil)
 	})
 	return nil
 }
 
-func errText(err error) string {
-	if err == nil {
-		return ""
+// refuse ends a request that cannot be done, once what it had begun is rolled
+// back. It is not set aside: its error is for the person who asked.
+func (g *Gateway) refuse(r store.InboxRecord, cause error) error {
+	if err := g.st.Update(func(tx *store.Tx) error { return tx.DropInbox(r.Seq) }); err != nil {
+		return err
 	}
-	return err.Error()
+	g.log.Info("admin", "by", r.Admin.By, "verb", r.Admin.Verb, "err", firstLine(cause.Error()))
+	g.answer(r.Admin.ID, cause)
+	return nil
 }
 
 func (g *Gateway) answer(id string, err error) {
@@ -68,6 +73,7 @@ func (g *Gateway) answer(id string, err error) {
 	defer g.mu.Unlock()
 	if done, ok := g.waiters[id]; ok {
 		done <- err
+		delete(g.waiters, id) // one answer each
 	}
 }
 
@@ -127,7 +133,7 @@ func (b *batch) retry(id string) error {
 func (b *batch) timer(t store.Timer) error {
 	switch {
 	case t.Name == parkedTimer:
-		return b.unpark()
+		return b.unpark(false)
 	case strings.HasPrefix(t.Name, waitTimer):
 		c, ok, err := b.tx.Conversation(threads.ID(t.Conversation))
 		if err != nil || !ok {

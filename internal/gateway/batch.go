@@ -90,7 +90,9 @@ func (b *batch) closeRaw() {
 func (g *Gateway) read(records []store.InboxRecord) ([]*letter, func(), error) {
 	letters := make([]*letter, len(records))
 	raws := make([]*store.Raw, len(records))
+	var wg sync.WaitGroup
 	closeAll := func() {
+		wg.Wait() // nothing is closed under a reader
 		for _, raw := range raws {
 			if raw != nil {
 				raw.Close()
@@ -98,7 +100,6 @@ func (g *Gateway) read(records []store.InboxRecord) ([]*letter, func(), error) {
 		}
 	}
 	errs := make([]error, len(records))
-	var wg sync.WaitGroup
 	slots := make(chan struct{}, readers)
 	for i, r := range records {
 		if r.Mail == nil {
@@ -139,8 +140,34 @@ func readInto(l *letter, raw message.Source) (err error) {
 			err = fmt.Errorf("reading the mail: panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	l.msg = message.Read(raw)
-	return nil
+	l.msg, err = readWhole(raw)
+	return err
+}
+
+// readWhole reads a mail. Reading never fails, but the disk may: then what was
+// read is not the mail.
+func readWhole(raw message.Source) (*message.Message, error) {
+	src := &careful{Source: raw}
+	msg := message.Read(src)
+	if src.err != nil {
+		return nil, fmt.Errorf("reading the mail: %w", src.err)
+	}
+	return msg, nil
+}
+
+// careful remembers that octets could not be read.
+type careful struct {
+	message.Source
+	err error
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *careful) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Source.ReadAt(p, off)
+	if err != nil && off+int64(n) < c.Size() {
+		c.err = err
+	}
+	return n, err
 }
 
 // guarded processes one record; a panic is this record's error.

@@ -133,7 +133,7 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 	cp := message.Copy{
 		To: threads.Address{Name: eng.Name, Addr: eng.Email}, Customer: received.From, ReplyTo: reply,
 		Subject: received.Subject, MessageID: e.MessageID, InReplyTo: inReplyTo, References: refs,
-		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: mailtos(reply, c.Subject, b.links()),
+		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links()),
 	}
 	if e.Story {
 		if cp.Story, err = b.story(c, e.Of); err != nil {
@@ -239,7 +239,7 @@ func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
 	}
 	eng, ok := b.rot.Engineer(m.To)
 	if !ok {
-		return b.tx.DropOut(m)
+		return b.hopeless(m, p) // she left: somebody else has to get it
 	}
 	l, err := b.letter(m.Sources[0], store.UID{})
 	if err != nil {
@@ -279,7 +279,10 @@ func (b *batch) hopeless(m store.OutMail, p store.DeliveryHurdle) error {
 
 // mailtos turns actions into links: a mail with the command in its body, to
 // the address that authenticates it.
-func mailtos(to, subject string, actions []action) []message.Link {
+func (b *batch) mailtos(to, subject string, actions []action) []message.Link {
+	if b.g.cfg.ReplyTemplate == "" {
+		return nil // only a reply carries a token then
+	}
 	var links []message.Link
 	for _, a := range actions {
 		links = append(links, message.Link{Label: a.label, Mailto: message.MailtoURL(to, "Re: "+subject, a.command)})
@@ -304,6 +307,9 @@ func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
 	m.Recipe, m.Size, m.EightBit = o.recipe.Encode(), o.recipe.Size(), o.recipe.EightBit()
 	if err := b.envelope(c, &m); err != nil {
 		return err
+	}
+	if _, there, err := b.tx.Out(m.ID); err != nil || there {
+		return errors.Join(err, fmt.Errorf("queueing %s: there is a mail of this name", m.ID)) // never one in place of the other
 	}
 	if err := b.tx.Enqueue(m); err != nil {
 		return err
@@ -417,12 +423,12 @@ func (b *batch) rules(c threads.Conversation, e threads.SendAnswer) (message.Rul
 	}}
 	for i := range b.rot.Engineers {
 		eng := &b.rot.Engineers[i]
-		r.People = append(r.People, threads.Address{Name: eng.Name, Addr: eng.Email})
 		if eng.Key != e.Author {
 			r.Colleagues = append(r.Colleagues, b.rot.Addresses(eng.Key)...)
 		}
 	}
-	for _, a := range slices.Concat(e.To, e.Cc, e.Added, c.Participants) {
+	r.People = slices.Concat(e.To, e.Cc, e.Added, c.Participants)
+	for _, a := range r.People {
 		r.Allowed = append(r.Allowed, a.Addr)
 	}
 	events, err := b.tx.Events(c.ID)
@@ -466,6 +472,11 @@ func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *le
 	}
 	if errors.Is(err, message.ErrNothing) {
 		return nil, nil
+	}
+	for _, unfit := range []error{message.ErrAddress, message.ErrTooLong, message.ErrUnreadable} {
+		if errors.Is(err, unfit) {
+			return &threads.Draft{Unfit: unfit.Error()}, nil
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -550,6 +561,9 @@ func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) erro
 }
 
 func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to threads.Address, outID string) error {
+	if len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
+		return nil // it was told before, and may have been read
+	}
 	if ok, err := b.withinBudget(to.Addr); err != nil || !ok {
 		return err
 	}
@@ -560,7 +574,7 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 	}
 	msg := message.Notice{
 		To: to, ReplyTo: reply, Subject: w.subject, MessageID: b.g.names.MailID(b.g.minter, outID), Date: b.now,
-		Paragraphs: w.paragraphs, Links: mailtos(reply, w.subject, w.actions),
+		Paragraphs: w.paragraphs, Links: b.mailtos(reply, w.subject, w.actions),
 	}
 	if n.Engineer != "" {
 		if msg.References, msg.InReplyTo, err = b.thread(c, n.Engineer, msg.MessageID); err != nil {
@@ -573,7 +587,9 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 			return err
 		}
 	}
-	out := outgoing{known: threads.Known{Kind: threads.KnownNotice, Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer)}}
+	out := outgoing{known: threads.Known{
+		Kind: threads.KnownNotice, Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
+	}}
 	if n.Kind == threads.NoticeAside && l != nil {
 		msg.Attach, out.letter = l.msg, l
 		out.mail.Sources = []store.Ref{l.ref}

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"postroom/internal/store"
 	"postroom/threads"
@@ -25,7 +27,7 @@ func (b *batch) delivery(d store.Delivery) error {
 			return err
 		}
 	}
-	if d.State == store.OutUnknown || m.State == store.OutUnknown {
+	if m.State == store.OutUnknown {
 		return b.unknown(m)
 	}
 	return b.dropIfDone(m)
@@ -115,7 +117,7 @@ func (b *batch) unknown(m store.OutMail) error {
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = b.step(c, threads.UncertainIn{OutID: m.ID, Author: m.Author, Recipient: m.Recipients[0].Address}, nil)
+	_, _, err = b.step(c, threads.UncertainIn{OutID: m.ID, Author: m.Author, Recipient: m.Recipients[0].Address, Of: m.Event}, nil)
 	return err
 }
 
@@ -132,7 +134,13 @@ func (b *batch) returned(known threads.Known, alias string) error {
 	}
 	switch {
 	case ok && m.State == store.OutUnknown:
-		if err := b.proven(m); err != nil {
+		// What the attempt came to may still wait in the inbox, with the
+		// recipients it settled: the proof stands in line behind it.
+		if err := b.tx.MarkReturned(m.ID); err != nil {
+			return err
+		}
+		again := &store.Delivery{OutID: m.ID, Attempt: m.Attempts, State: m.State}
+		if err := b.tx.AddInbox(store.InboxRecord{At: b.now, Delivery: again}); err != nil {
 			return err
 		}
 	case ok:
@@ -162,7 +170,7 @@ func (b *batch) proven(m store.OutMail) error {
 		if r.State == store.OutSent || r.State == store.OutFailed {
 			continue
 		}
-		if len(m.Accepted) > 0 && !slices.Contains(m.Accepted, r.Address) {
+		if r.State != store.OutUnknown || len(m.Accepted) > 0 && !slices.Contains(m.Accepted, r.Address) {
 			open, r.State = true, store.OutQueued
 			continue
 		}
@@ -181,16 +189,19 @@ func (b *batch) proven(m store.OutMail) error {
 // caughtUp decides about unknown mails: a look at the mailbox that began long
 // enough after the attempt saw everything, and no copy of them.
 func (b *batch) caughtUp(c store.CaughtUp) error {
-	if (c.Folder == b.g.cfg.Folder) != (b.g.cfg.OwnCopy == CopyByBcc) {
-		return nil // copies come to the other folder
-	}
 	list, err := b.tx.Unresolved()
 	if err != nil {
 		return err
 	}
 	for _, m := range list {
+		if (c.Folder == b.g.cfg.Folder) != (m.OwnCopy != "") {
+			continue // its copy comes to the other folder
+		}
 		if m.State != store.OutUnknown || c.Began.Before(m.AttemptEnded.Add(b.g.cfg.UnknownWait)) {
 			continue
+		}
+		if b.tx.Returned(m.ID) {
+			continue // its copy has come: the proof stands in line
 		}
 		if err := b.again(m); err != nil {
 			return err
@@ -209,8 +220,18 @@ func (b *batch) again(m store.OutMail) error {
 			}
 		}
 	}
-	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now, nil
+	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now.Add(againPause(b.g.cfg.Retry, m.Attempts)), nil
 	return b.tx.SetOut(m)
+}
+
+// againPause is how long a mail waits whose attempts end unknown: a relay that
+// takes each and breaks off every time would hand out copies without end. The
+// second attempt is made at once.
+func againPause(first time.Duration, attempts int) time.Duration {
+	if attempts < 2 {
+		return 0
+	}
+	return min(cmp.Or(first, time.Minute)<<min(attempts-2, 10), 4*time.Hour)
 }
 
 // sendAgain queues an uncertain answer once more, as its author decided.
@@ -220,6 +241,7 @@ func (b *batch) sendAgain(h store.Hold, by string) error {
 		return err
 	}
 	if ok {
+		m.Deadline = b.now.Add(b.g.cfg.Deadline) // it has stood still while she was asked
 		if err := b.again(m); err != nil {
 			return err
 		}
@@ -245,6 +267,9 @@ func (b *batch) giveUp(h store.Hold) error {
 func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 	m := &l.msg.Mail
 	known, ok := b.bounced(m, found)
+	if ok && known.Kind == threads.KnownNotice {
+		return b.noticeBounced(l)
+	}
 	if !ok || known.Conversation == 0 {
 		return b.recordUnseen(l, threads.ClassBounce)
 	}
@@ -266,6 +291,21 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 		}
 	}
 	return b.filed(l, threads.KnownTheirs, c.ID, n, threads.ClassBounce)
+}
+
+// noticeBounced keeps a notice that came back for status, as one that was
+// refused.
+func (b *batch) noticeBounced(l *letter) (*store.Outcome, error) {
+	for _, r := range reported(&l.msg.Mail) {
+		if r.Action != "failed" {
+			continue
+		}
+		said := store.Recipient{Address: r.Address, State: store.OutFailed, Reply: firstLine(r.Diagnostic)}
+		if err := b.noticeTold(store.OutMail{Subject: l.msg.Mail.Subject}, said); err != nil {
+			return nil, err
+		}
+	}
+	return b.recordUnseen(l, threads.ClassBounce)
 }
 
 // maxReported bounds the recipients taken from one report.

@@ -21,9 +21,8 @@ type hand struct {
 func (b *batch) effects(c threads.Conversation, in threads.Input, res threads.Result, l *letter) error {
 	h := hand{c: c, in: in, l: l}
 	if l != nil {
-		h.n = max(eventOf[threads.Received](res), eventOf[threads.HeldBack](res))
-		if h.n == 0 {
-			h.n = c.N
+		if h.n = eventOf[threads.Received](res); h.n == 0 {
+			h.n = engineerEvent(res, c)
 		}
 		if err := b.tx.SetUIDOf(c.ID, h.n, l.uid); err != nil {
 			return err

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
-	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
@@ -15,6 +15,13 @@ func (b *batch) fromEngineer(l *letter, in threads.MailIn) (*store.Outcome, erro
 		if o, done, err := b.settle(l, in); done || err != nil {
 			return o, err
 		}
+	}
+	if a.Proven && a.Hold != "" && a.Doubt == "" && !in.Mail.AnswerEmpty && !commanded(in.Mail, "note") {
+		// Her words are about the held mail, or quote what we said of it.
+		a.Doubt = threads.WhyCommand
+		a.Reason = "it is a reply to the notice of a held mail, which takes /send or /discard alone; " +
+			"to write to the customer, reply to the customer's mail"
+		in.Authority = a
 	}
 	id := a.Conversation
 	if id == 0 {
@@ -61,7 +68,7 @@ func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*th
 	}
 	view := in.Authority.View
 	if view == 0 {
-		view = c.Desks[in.Authority.Engineer].Newest
+		view = c.View(in.Authority.Engineer)
 	}
 	return b.tryAnswer(c, in.Authority.Engineer, view, l)
 }
@@ -69,12 +76,8 @@ func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*th
 // settle acts on "/send" and "/discard" in a reply to the notice of a held
 // mail. It reports false when the reply says something else.
 func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, error) {
-	send, discard := false, false
-	for _, c := range in.Mail.Commands {
-		send = send || c.Word == "send"
-		discard = discard || c.Word == "discard"
-	}
-	if send == discard {
+	send, discard := commanded(in.Mail, "send"), commanded(in.Mail, "discard")
+	if send == discard || !in.Mail.AnswerEmpty {
 		return nil, false, nil
 	}
 	h, ok, err := b.tx.Hold(in.Authority.Hold)
@@ -98,14 +101,18 @@ func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, erro
 	return &done, true, b.know(l, threads.KnownHers, 0, 0)
 }
 
+func commanded(m *threads.Mail, word string) bool {
+	return slices.ContainsFunc(m.Commands, func(c threads.Command) bool { return c.Word == word })
+}
+
 // releaseHold sends a held mail as the answer of the engineer it is from.
 func (b *batch) releaseHold(h store.Hold, by string) error {
+	if h.OutID != "" {
+		return b.sendAgain(h, by)
+	}
 	l, err := b.heldLetter(h)
 	if err != nil {
 		return err
-	}
-	if h.OutID != "" {
-		return b.sendAgain(h, by)
 	}
 	if h.Conversation == 0 {
 		return b.admit(h, l)
@@ -114,15 +121,26 @@ func (b *batch) releaseHold(h store.Hold, by string) error {
 	if err != nil || !ok {
 		return err
 	}
-	if h.Engineer == "" {
-		return fmt.Errorf("held mail %s is from no engineer: it can only be discarded", h.ID)
+	author := h.Engineer
+	if e, ok := b.rot.ByAddress(h.From); ok && author == "" {
+		author = e.Key // the address has become an alias of hers since
 	}
-	in := threads.ReleaseIn{Hold: h.ID, By: by, Author: h.Engineer, Mail: &l.msg.Mail, Answers: h.Answers}
-	if in.Draft, err = b.tryAnswer(c, h.Engineer, h.Answers, l); err != nil {
+	if _, ok := b.rot.Engineer(author); !ok {
+		// Without her in the file nobody knows what of it is private, either.
+		return fmt.Errorf("held mail %s is from nobody in the rotation: it can only be discarded", h.ID)
+	}
+	in := threads.ReleaseIn{Hold: h.ID, By: by, Author: author, Mail: &l.msg.Mail, Answers: h.Answers}
+	if in.Draft, err = b.tryAnswer(c, author, h.Answers, l); err != nil {
 		return err
 	}
-	_, _, err = b.step(c, in, l)
-	return err
+	_, res, err := b.step(c, in, l)
+	if err != nil {
+		return err
+	}
+	if n := eventOf[threads.Noted](res); n != 0 {
+		return b.keepText(l, threads.KnownHers, c.ID, n)
+	}
+	return nil
 }
 
 // admit takes a held mail that belongs to no conversation for what its sender
@@ -161,7 +179,8 @@ func (b *batch) letter(ref store.Ref, uid store.UID) (*letter, error) {
 		return nil, err
 	}
 	b.open = append(b.open, raw)
-	return &letter{uid: uid, ref: ref, msg: message.Read(raw)}, nil
+	msg, err := readWhole(raw)
+	return &letter{uid: uid, ref: ref, msg: msg}, err
 }
 
 // unattached handles an engineer's mail that is about no conversation: held

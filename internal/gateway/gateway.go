@@ -36,6 +36,7 @@ type Config struct {
 	Deadline      time.Duration // how long delivery tries
 	UnknownWait   time.Duration // how long to look for our own copy
 	HistoryWait   time.Duration // how long a mail waits for the history import
+	Retry         time.Duration // the first pause between attempts whose end is unknown; default 1 minute
 }
 
 // Observer is told what the gateway does; its methods must not block.
@@ -212,6 +213,9 @@ func (g *Gateway) alone(r store.InboxRecord) error {
 		var bad *recordError
 		if !errors.As(err, &bad) {
 			return err
+		}
+		if r.Admin != nil {
+			return g.refuse(r, bad.err)
 		}
 		r.Tries++
 		r.LastError = bad.Error()

@@ -22,7 +22,7 @@ func (b *batch) history(h store.InHistory) error {
 	if !h.Last {
 		return nil
 	}
-	return b.unpark()
+	return b.unpark(true)
 }
 
 func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
@@ -31,6 +31,9 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	m.BodyDigest = "" // only the header was read
 	ix := b.tx.Index()
 	found := threads.Match(ix, b.g.names, m)
+	if o, ok := b.had(ix, m, found, uid); ok {
+		return b.tx.SetOutcome(uid, o)
+	}
 	if err := ix.Err(); err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 		}
 		c.ID = id
 		c, res = appendEvent(c, res, b, threads.Opened{
-			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: m.Sender(), History: true,
+			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: b.stranger(m), History: true,
 		})
 		known := threads.Known{Kind: threads.KnownRoot, Conversation: id}
 		if err := b.tx.AddKnown(b.g.names.RootID(b.g.minter, id), known); err != nil {
@@ -65,7 +68,32 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	if err := b.know(l, threads.KnownTheirs, c.ID, c.N); err != nil {
 		return err
 	}
+	if err := b.tx.SetUIDOf(c.ID, c.N, uid); err != nil {
+		return err
+	}
 	return b.tx.SetOutcome(uid, store.Outcome{Kind: store.OutcomeHistory, Conversation: uint64(c.ID), Event: c.N})
+}
+
+// had reports what an old mail is that is known already: one of ours, or the
+// same mail once more. Then it is no second event.
+func (b *batch) had(ix *store.Index, m *threads.Mail, found threads.Found, uid store.UID) (store.Outcome, bool) {
+	where := threads.Where{Sent: uid.Folder != b.g.cfg.Folder}
+	if k, ok := threads.Own(ix, b.g.names, m, found, where); ok {
+		return store.Outcome{Kind: store.OutcomeOwn, Conversation: uint64(k.Conversation), Event: k.Event}, true
+	}
+	if k, ok := threads.Twin(ix, m); ok {
+		return store.Outcome{Kind: store.OutcomeSame, Conversation: uint64(k.Conversation), Event: k.Event}, true
+	}
+	return store.Outcome{}, false
+}
+
+// stranger is the person on the other side of an old mail: who wrote it, or
+// whom somebody at the support mailbox wrote to.
+func (b *batch) stranger(m *threads.Mail) threads.Address {
+	if b.g.names.Ours(m.Sender().Addr) && len(m.To) > 0 {
+		return m.To[0]
+	}
+	return m.Sender()
 }
 
 func appendEvent(c threads.Conversation, list []threads.Event, b *batch, body threads.EventBody) (threads.Conversation, []threads.Event) {

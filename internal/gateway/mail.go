@@ -17,6 +17,12 @@ const oldAfter = 90 * 24 * time.Hour
 // mail handles one mail of the mailbox. Every way through it ends with one
 // ledger entry and the record gone from the inbox, or with the record parked.
 func (b *batch) mail(r store.InboxRecord, l *letter) error {
+	if o, had, err := b.tx.Outcome(l.uid); err != nil || had && o.Kind != store.OutcomeAside {
+		if err != nil {
+			return err
+		}
+		return b.done(r, l) // it was read twice: what follows from it is done
+	}
 	ix := b.tx.Index()
 	m := &l.msg.Mail
 	found := threads.Match(ix, b.g.names, m)
@@ -33,6 +39,10 @@ func (b *batch) mail(r store.InboxRecord, l *letter) error {
 	if err := b.tx.SetOutcome(l.uid, *outcome); err != nil {
 		return err
 	}
+	return b.done(r, l)
+}
+
+func (b *batch) done(r store.InboxRecord, l *letter) error {
 	if err := b.tx.Release(l.ref); err != nil {
 		return err
 	}
@@ -43,7 +53,11 @@ func (b *batch) mail(r store.InboxRecord, l *letter) error {
 // record was parked.
 func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found threads.Found, where threads.Where) (*store.Outcome, error) {
 	m := &l.msg.Mail
-	if known, ok := threads.Own(ix, b.g.names, m, found, where); ok {
+	known, own := threads.Own(ix, b.g.names, m, found, where)
+	if !own {
+		known, own = b.ownCopy(ix, m, found)
+	}
+	if own {
 		return b.own(l, known)
 	}
 	if twin, ok := threads.Twin(ix, m); ok {
@@ -59,6 +73,10 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	}
 	if class == threads.ClassEngineer && authority.Engineer == "" && authority.Doubt == "" {
 		class, evidence = threads.ClassCustomer, "customer: an engineer's address, but as a customer"
+	}
+	if l.cut != "" && authority.Proven && authority.Doubt == "" {
+		// What is missing may be all that she wrote.
+		authority.Doubt, authority.Reason = threads.WhyEmpty, "its text could not be had from the mailbox ("+l.cut+"); please send it once more"
 	}
 	in := threads.MailIn{Mail: m, Class: class, Evidence: evidence, Found: found, Authority: authority}
 	switch {
@@ -162,7 +180,7 @@ func (b *batch) conversation(in *threads.MailIn) (threads.Conversation, error) {
 		if err != nil {
 			return c, err
 		}
-		old := c.State == threads.StateClosed && b.now.Sub(c.ClosedAt) > oldAfter
+		old := c.State == threads.StateClosed && b.now.Sub(c.ClosedAt) > oldAfter && in.Class != threads.ClassAutoReply
 		if ok && !(old && !strings.EqualFold(c.SubjectBase, in.Mail.SubjectBase)) {
 			return c, nil
 		}
@@ -198,27 +216,52 @@ func (b *batch) waitsForHistory(r store.InboxRecord, m *threads.Mail) bool {
 const parkedTimer = "parked"
 
 func (b *batch) park(r store.InboxRecord) error {
-	if r.Mail.Parked.IsZero() {
-		r.Mail.Parked = b.now
+	m := *r.Mail // the record is read again if this transaction fails
+	r.Mail = &m
+	if m.Parked.IsZero() {
+		m.Parked = b.now
 	}
-	if err := b.tx.SetTimer(store.Timer{Name: parkedTimer, Due: b.now.Add(b.g.cfg.HistoryWait)}); err != nil {
-		return err
+	if !b.tx.AnyParked() { // else the deadline is that of one that waits longer
+		if err := b.tx.SetTimer(store.Timer{Name: parkedTimer, Due: m.Parked.Add(b.g.cfg.HistoryWait)}); err != nil {
+			return err
+		}
 	}
 	return b.tx.Park(r)
 }
 
-// unpark puts parked mail back: the import is done, or took too long.
-func (b *batch) unpark() error {
+// unpark puts parked mail back: all of it when the import is done, else what
+// has waited long enough.
+func (b *batch) unpark(all bool) error {
 	parked, err := b.tx.Parked()
 	if err != nil {
 		return err
 	}
 	for _, r := range parked {
+		if due := r.Mail.Parked.Add(b.g.cfg.HistoryWait); !all && due.After(b.now) {
+			return b.tx.SetTimer(store.Timer{Name: parkedTimer, Due: due})
+		}
 		if err := b.tx.Unpark(r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ownCopy finds the mail of ours that came to a copy address. Only the relay
+// was ever told it, so it is ours whatever the relay made of its id and body:
+// taken for somebody else's it would go round and round.
+func (b *batch) ownCopy(ix *store.Index, m *threads.Mail, found threads.Found) (threads.Known, bool) {
+	if found.CopyOf == "" || !b.g.names.Ours(m.Sender().Addr) {
+		return threads.Known{}, false
+	}
+	id := b.g.names.MailID(b.g.minter, found.CopyOf)
+	for _, k := range ix.ID(id) {
+		if k.OutID == found.CopyOf {
+			k.MessageID = id
+			return k, true
+		}
+	}
+	return threads.Known{}, false
 }
 
 // own records one of our own mails come back: it proves that the relay took

@@ -42,12 +42,12 @@ func (b *batch) rotation(in store.InRotation) error {
 	return b.lookAll()
 }
 
-// lookAll looks again at every conversation that waits for an engineer,
-// oldest first.
+// lookAll looks again at every conversation that waits for an engineer or an
+// answer, oldest first.
 func (b *batch) lookAll() error {
 	var waiting []threads.Conversation
 	err := b.tx.EachConversation(func(c threads.Conversation) error {
-		if c.State == threads.StateOpen && len(c.Pending) > 0 {
+		if c.State == threads.StateOpen && (len(c.Pending) > 0 || c.Waits || c.Unanswered) {
 			waiting = append(waiting, c)
 		}
 		return nil

@@ -85,6 +85,9 @@ func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	if c.Customer.Addr != "" {
 		who = " to " + shown(c.Customer)
 	}
+	if n.Answer != 0 {
+		return uncertainNotice(hello, about, who, n)
+	}
 	return notice{
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
@@ -93,6 +96,19 @@ func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 				"to throw it away, reply with /discard. If you did not write it, /discard it and tell your admins.",
 		},
 		actions: []action{{"Send it as it is", "/send"}, {"Throw it away", "/discard"}},
+	}
+}
+
+// uncertainNotice asks about an answer that may have arrived.
+func uncertainNotice(hello, about, who string, n threads.Notify) notice {
+	return notice{
+		subject: "Perhaps not sent: " + about,
+		paragraphs: []string{hello,
+			"It is not known whether your mail" + who + " went out: " + n.Reason + ".",
+			"It is below. To send it once more, reply with /send on a line of its own: it has the same Message-ID, so that many mail programs show it once. " +
+				"To leave it at that, reply with /discard.",
+		},
+		actions: []action{{"Send it once more", "/send"}, {"Leave it at that", "/discard"}},
 	}
 }
 

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +27,7 @@ type bubble struct {
 	net   *servers.Network
 	dir   string
 	rot   string // the rotation file's text, read in place of a file
+	rotMu sync.Mutex
 	log   *logBuffer
 	cfg   *config.Config
 
@@ -119,13 +120,25 @@ func (b *bubble) startSMTP() {
 }
 
 func (b *bubble) seams() Seams {
-	rng := mathrand.New(mathrand.NewPCG(1, 2))
 	return Seams{
 		Log: slog.New(slog.NewTextHandler(&b.log.Buffer, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
-		Jitter: func() float64 { return 0.5 + 0*rng.Float64() }, Dial: b.net.DialContext,
-		ReadRotation: func(string) ([]byte, error) { return []byte(b.rot), nil }, RotationEvery: time.Hour,
+		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext,
+		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},
 	}
+}
+
+func (b *bubble) readRotation() []byte {
+	b.rotMu.Lock()
+	defer b.rotMu.Unlock()
+	return []byte(b.rot)
+}
+
+// editRotation saves the rotation file, also while the service runs.
+func (b *bubble) editRotation(text string) {
+	b.rotMu.Lock()
+	defer b.rotMu.Unlock()
+	b.rot = text
 }
 
 func (b *bubble) start() {

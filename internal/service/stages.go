@@ -52,7 +52,7 @@ func gatewayConfig(c *config.Config) gateway.Config {
 		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
 		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
 		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, OwnCopy: ownCopy(c.SMTP.SentCopy),
-		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, UnknownWait: c.SMTP.UnknownWait,
+		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
 		HistoryWait: historyWait,
 	}
 }

@@ -141,6 +141,12 @@ func (tx *Tx) Park(r InboxRecord) error {
 // Parked returns the parked records, oldest first.
 func (tx *Tx) Parked() ([]InboxRecord, error) { return tx.records(bParked, int(^uint(0)>>1)) }
 
+// AnyParked reports whether Parked would return a record.
+func (tx *Tx) AnyParked() bool {
+	k, _ := tx.bucket(bParked).Cursor().First()
+	return k != nil
+}
+
 // Unpark puts a parked record back into its old place of the inbox.
 func (tx *Tx) Unpark(r InboxRecord) error {
 	if err := tx.bucket(bParked).Delete(u64(r.Seq)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -54,6 +55,7 @@ type Segment struct {
 	id   uint64
 	f    *os.File
 	w    *bufio.Writer
+	buf  []byte // for Append
 	size int64
 }
 
@@ -64,13 +66,15 @@ func (s *Store) NewSegment() (*Segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("beginning spool segment %d: %w", id, err)
 	}
-	return &Segment{sp: s.spool, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
+	return &Segment{sp: s.spool, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
 }
 
 // Append copies r into the segment and returns where it lies. After an error
 // the segment is good only for Truncate to an earlier Size, or Abort.
 func (g *Segment) Append(r io.Reader) (Ref, error) {
-	n, err := io.Copy(g.w, r)
+	// Writer's own ReadFrom would keep the reader's error for good, and with it
+	// every mail of the segment would be lost.
+	n, err := io.CopyBuffer(struct{ io.Writer }{g.w}, r, g.buf)
 	ref := Ref{Segment: g.id, Offset: g.size, Length: n}
 	g.size += n
 	if err != nil {
@@ -147,6 +151,8 @@ func (s *Store) OpenRaw(ref Ref) (*Raw, error) {
 
 // Retain counts one more reference to the segment of ref.
 func (tx *Tx) Retain(ref Ref) error {
+	// Another record may have let the segment go in this very transaction.
+	tx.dropped = slices.DeleteFunc(tx.dropped, func(seg uint64) bool { return seg == ref.Segment })
 	b := tx.bucket(bSegments)
 	n := uint64(0)
 	if v := b.Get(u64(ref.Segment)); len(v) == 8 {

@@ -15,7 +15,7 @@ import (
 // is. It reads in one transaction: for a stopped service, and for tests at
 // their end.
 func (s *Store) Verify() []error {
-	v := &verifier{refs: map[uint64]uint64{}}
+	v := &verifier{pending: map[string]bool{}, holds: map[string]threads.ID{}, refs: map[uint64]uint64{}}
 	v.add(s.View(func(tx *Tx) error {
 		v.conversations(tx)
 		v.references(tx)
@@ -30,6 +30,10 @@ func (s *Store) Verify() []error {
 
 type verifier struct {
 	found []error
+	// What conversations say: events that wait for an engineer, and held mails.
+	pending map[string]bool
+	holds   map[string]threads.ID
+
 	refs  map[uint64]uint64 // references found, by segment
 	count map[uint64]uint64 // references counted
 }
@@ -64,6 +68,12 @@ func (v *verifier) conversations(tx *Tx) {
 		if !bytes.Equal(want, got) {
 			v.addf("conversation %d: its state is not what its events say:\n got %s\nwant %s", c.ID, got, want)
 		}
+		for _, n := range c.Pending {
+			v.pending[string(eventKey(c.ID, n))] = true
+		}
+		for _, h := range c.Holds {
+			v.holds[h] = c.ID
+		}
 		return nil
 	}))
 	v.add(tx.bucket(bEvents).ForEach(func(k, _ []byte) error {
@@ -95,6 +105,13 @@ func (v *verifier) references(tx *Tx) {
 		if h.OutID == "" {
 			v.refs[h.Raw.Segment]++
 		}
+		if v.holds[h.ID] != h.Conversation {
+			v.addf("held mail %s: conversation %d does not know it", h.ID, h.Conversation)
+		}
+		delete(v.holds, h.ID)
+	}
+	for id, c := range v.holds {
+		v.addf("held mail %s of conversation %d is not there", id, c)
 	}
 	v.add(tx.bucket(bKept).ForEach(func(k, data []byte) error {
 		var ref Ref
@@ -102,8 +119,15 @@ func (v *verifier) references(tx *Tx) {
 			return err
 		}
 		v.refs[ref.Segment]++
+		if !v.pending[string(k)] {
+			v.addf("raw mail of event %x is kept for nobody", k)
+		}
+		delete(v.pending, string(k))
 		return nil
 	}))
+	for k := range v.pending {
+		v.addf("event %x waits for an engineer, but its raw mail is not kept", k)
+	}
 	v.add(tx.EachOut(func(m OutMail) error {
 		for _, ref := range m.Sources {
 			v.refs[ref.Segment]++
