@@ -74,6 +74,9 @@ type (
 		// Bounce is set when a report said so, later.
 		Bounce    *BounceRecipient
 		MessageID string // of the report
+		// Quiet is set when the author was told by another recipient of the
+		// same report: a report is one notice, however many it names.
+		Quiet bool
 	}
 	// CameBackIn is our own copy, found in the mailbox.
 	CameBackIn struct{ OutID, Alias string }

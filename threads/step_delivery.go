@@ -33,6 +33,9 @@ func (s *step) answerFailed(in DeliveryIn, n int) {
 	if s.c.State == StateClosed {
 		s.event(Reopened{Why: "an answer did not arrive"})
 	}
+	if in.Quiet {
+		return
+	}
 	whom := in.Author
 	if _, ok := s.w.Rotation.Engineer(whom); !ok {
 		whom = "" // she left: the admins

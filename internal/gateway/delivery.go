@@ -280,15 +280,16 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 	if !ok {
 		return nil, fmt.Errorf("a bounce names conversation %d, which is not there", known.Conversation)
 	}
-	n := c.N + 1
+	n, told := c.N+1, false
 	for _, r := range reported(m) {
 		c, _, err = b.step(c, threads.DeliveryIn{
 			OutID: known.OutID, Answer: known.Kind == threads.KnownAnswer, Author: known.Engineer, Engineer: known.Engineer,
-			Of: known.Event, Bounce: &r, MessageID: m.MessageID,
+			Of: known.Event, Bounce: &r, MessageID: m.MessageID, Quiet: told,
 		}, l)
 		if err != nil {
 			return nil, err
 		}
+		told = told || r.Action == "failed"
 	}
 	return b.filed(l, threads.KnownTheirs, c.ID, n, threads.ClassBounce)
 }

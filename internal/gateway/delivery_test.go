@@ -321,6 +321,26 @@ func TestBounces(t *testing.T) {
 			}
 		})
 	}
+	t.Run("of many recipients, told once", func(t *testing.T) {
+		r, a := answered(t, nil)
+		r.gone()
+		more := ""
+		for i := range 15 {
+			more += fmt.Sprintf("\nFinal-Recipient: rfc822; u%d@client.example\nAction: failed\nStatus: 5.1.1\n", i)
+		}
+		raw := strings.Replace(report(a.EnvelopeFrom, jane, "failed", "5.1.1", "Subject: x"), "no such user here\n", "no such user here\n"+more, 1)
+		r.comes(raw)
+		r.one(store.OutNotice, alice)
+		bounced := 0
+		for _, kind := range r.events(1) {
+			if kind == "bounced" {
+				bounced++
+			}
+		}
+		if bounced != 16 {
+			t.Errorf("%d recipients on the record, want all 16", bounced)
+		}
+	})
 	t.Run("a delay", func(t *testing.T) {
 		r, a := answered(t, nil)
 		r.gone()
