@@ -195,6 +195,9 @@ func (p Printer) Status(s Status) error {
 	b.WriteByte('\n')
 	paused := s.SMTP.PausedUntil != nil
 	fmt.Fprintf(&b, "  relay     %s\n", yesNo(paused, "paused until "+p.atOr(s.SMTP.PausedUntil, ""), "not paused"))
+	if s.SMTP.Envelope != "" {
+		p.para(&b, "  envelope  ", "            ", "mail leaves from the support address; the relay refused others: "+s.SMTP.Envelope)
+	}
 	fmt.Fprintf(&b, "  open %d, queued %d, held %d, set aside %d, waiting to be read %d\n", s.Open, s.Queued, s.Held, s.Aside, s.Inbox)
 	if s.Rotation != "" {
 		fmt.Fprintf(&b, "  rotation  %s\n", cell(s.Rotation, p.width()-12))

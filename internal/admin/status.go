@@ -35,6 +35,9 @@ type IMAPStatus struct {
 type SMTPStatus struct {
 	Error       string     `json:"error"`
 	PausedUntil *time.Time `json:"paused_until"`
+	// Envelope is what the relay said when it refused our bounce addresses for
+	// good; mail leaves from the support address since. "" while it takes them.
+	Envelope string `json:"envelope"`
 }
 
 // Live is the part of a status only the running stages know.

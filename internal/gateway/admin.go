@@ -112,7 +112,14 @@ func (b *batch) adminHold(req store.AdminRequest) error {
 	if req.Verb == VerbDiscard {
 		return b.discardHold(h, req.By)
 	}
-	return b.releaseHold(h, req.By)
+	if err := b.releaseHold(h, req.By); err != nil {
+		return err
+	}
+	left, stays, err := b.tx.Hold(h.ID)
+	if err == nil && stays {
+		err = fmt.Errorf("held mail %s cannot be sent: %s", h.ID, left.Reason)
+	}
+	return err
 }
 
 // retry puts a record that was set aside back into the inbox.

