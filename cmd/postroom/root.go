@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 
@@ -27,7 +28,10 @@ func newRoot(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 		Long:          "Postroom hands the mail of a support mailbox to the next engineer of a rotation\nand sends the engineer's answer to the customer. Everybody uses their own mail client.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -43,6 +47,18 @@ func newRoot(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 		refuseWrongArgs(sub)
 	}
 	return root
+}
+
+// noSuchCommand refuses what is no subcommand.
+func noSuchCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%q is no command; `postroom --help` lists them", args[0])
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%q is no command; did you mean %q?", args[0], near[0])
+	}
+	return &refusedError{err}
 }
 
 // refuseWrongArgs makes a wrong number of arguments a mistake of the caller.
