@@ -143,6 +143,10 @@ func (b *batch) returned(known threads.Known, alias string) error {
 		if err := b.tx.AddInbox(store.InboxRecord{At: b.now, Delivery: again}); err != nil {
 			return err
 		}
+	case ok && m.State == store.OutQueued && len(m.Doubt) > 0:
+		if err := b.late(m); err != nil {
+			return err
+		}
 	case ok:
 		// The attempt is still on its way, or a crash cut it off: what it
 		// comes to is decided when its end is known.
@@ -159,6 +163,26 @@ func (b *batch) returned(known threads.Known, alias string) error {
 	}
 	_, _, err = b.step(c, threads.CameBackIn{OutID: known.OutID, Alias: alias}, nil)
 	return err
+}
+
+// late handles a copy that comes back when its mail has been queued again and
+// not been tried yet: the recipients of that attempt have it.
+func (b *batch) late(m store.OutMail) error {
+	for i := range m.Recipients {
+		r := &m.Recipients[i]
+		if r.State != store.OutQueued || !slices.Contains(m.Doubt, r.Address) {
+			continue
+		}
+		r.State, r.Reply = store.OutSent, "our own copy came back, late"
+		if err := b.told(m, *r); err != nil {
+			return err
+		}
+	}
+	m.Doubt = nil
+	if err := b.tx.SetOut(m); err != nil {
+		return err
+	}
+	return b.dropIfDone(m)
 }
 
 // proven marks an unknown mail sent, for the recipients the relay had
@@ -212,9 +236,11 @@ func (b *batch) caughtUp(c store.CaughtUp) error {
 
 // again queues a mail once more, with the Message-ID it has.
 func (b *batch) again(m store.OutMail) error {
+	m.Doubt = nil
 	for i := range m.Recipients {
 		if r := &m.Recipients[i]; r.State == store.OutUnknown {
 			r.State = store.OutQueued
+			m.Doubt = append(m.Doubt, r.Address)
 			if err := b.told(m, store.Recipient{Address: r.Address, State: "again", Reply: "no copy of it came back"}); err != nil {
 				return err
 			}

@@ -144,6 +144,22 @@ func TestUnknownWithoutItsCopy(t *testing.T) {
 	}
 }
 
+// TestCopyLaterThanTheWait: the mail has been queued again and not been tried
+// yet when its copy comes after all.
+func TestCopyLaterThanTheWait(t *testing.T) {
+	r, a := answered(t, nil)
+	r.settle(a, store.OutUnknown)
+	r.now = r.now.Add(time.Hour)
+	r.caughtUp("INBOX", r.now)
+	if m, ok := r.out(a.ID); !ok || m.State != store.OutQueued {
+		t.Fatalf("mail: %+v", m)
+	}
+	r.comes(back(a))
+	if m, ok := r.out(a.ID); ok {
+		t.Errorf("it will be sent again: %+v", m)
+	}
+}
+
 func TestUnknownFiledByTheRelay(t *testing.T) {
 	r, a := answered(t, func(c *Config) { c.OwnCopy = CopyByRelay })
 	if a.OwnCopy != "" {

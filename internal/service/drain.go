@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"postroom/internal/admin"
 	"postroom/internal/store"
@@ -54,7 +53,7 @@ func (s *Service) Drain(ctx context.Context) (Sum, error) {
 		return sum, err
 	}
 	sum.Seen, sum.Conversations, sum.Held, sum.Queued = after-before, counts.Open, counts.Held, counts.Queued
-	sum.Seconds = s.seams.Now().Sub(began).Round(time.Millisecond).Seconds()
+	sum.Seconds = float64(s.seams.Now().Sub(began).Milliseconds()) / 1000
 	return sum, nil
 }
 

@@ -67,7 +67,10 @@ type OutMail struct {
 	AttemptBegan time.Time `json:"attempt_began,omitzero"`
 	AttemptEnded time.Time `json:"attempt_ended,omitzero"`
 	Accepted     []string  `json:"accepted,omitempty"`
-	LastReply    string    `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
+	// Doubt lists recipients an earlier attempt may have reached: a mail that is
+	// sent again is not, when that attempt's copy comes back late.
+	Doubt     []string `json:"doubt,omitempty"`
+	LastReply string   `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
 }
 
 // Recipient is one forward-path of a mail and what became of it.
