@@ -43,6 +43,8 @@ type Config struct {
 type Observer interface {
 	// Processed is called after each commit with the number of records done.
 	Processed(records int)
+	// CameBack is called for each copy of our own that was recognised.
+	CameBack()
 	// SetAside is called when a record was given up.
 	SetAside(seq uint64, err error)
 }

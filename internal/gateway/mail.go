@@ -278,6 +278,7 @@ func (b *batch) own(l *letter, known threads.Known) (*store.Outcome, error) {
 	if err := b.returned(known, alias); err != nil {
 		return nil, err
 	}
+	b.after = append(b.after, b.g.obs.CameBack)
 	if l.uid.Folder == b.g.cfg.Folder {
 		chore := store.Chore{UID: l.uid, Kind: store.ChoreFileSent, At: b.now}
 		if err := b.tx.AddChore(chore); err != nil {

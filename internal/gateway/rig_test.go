@@ -47,6 +47,7 @@ type rig struct {
 }
 
 func (r *rig) Processed(int)                 {}
+func (r *rig) CameBack()                     {}
 func (r *rig) SetAside(seq uint64, _ error)  { r.aside = append(r.aside, seq) }
 func (r *rig) clock() time.Time              { return r.now }
 func (r *rig) inboxUID(n uint32) store.UID   { return store.UID{Folder: "INBOX", Validity: 1, UID: n} }

@@ -10,7 +10,7 @@ import (
 
 // Sum is what a drain came to.
 type Sum struct {
-	Seen          int     `json:"seen"`          // messages taken from the mailbox
+	Seen          int     `json:"seen"`          // messages taken from the mailbox, our own copies aside
 	Conversations int     `json:"conversations"` // that are open
 	Sent          int     `json:"sent"`
 	Queued        int     `json:"queued"` // still to be sent, later
@@ -52,7 +52,7 @@ func (s *Service) Drain(ctx context.Context) (Sum, error) {
 	if err != nil {
 		return sum, err
 	}
-	sum.Seen, sum.Conversations, sum.Held, sum.Queued = after-before, counts.Open, counts.Held, counts.Queued
+	sum.Seen, sum.Conversations, sum.Held, sum.Queued = after-before-s.watch.ownCopies(), counts.Open, counts.Held, counts.Queued
 	sum.Seconds = float64(s.seams.Now().Sub(began).Milliseconds()) / 1000
 	return sum, nil
 }

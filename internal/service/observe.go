@@ -17,6 +17,7 @@ type watch struct {
 	ready      bool
 	caughtUp   map[string]time.Time
 	done, full int // history
+	copies     int // of our own, that came back
 
 	smtpErr     string
 	pausedUntil time.Time
@@ -75,8 +76,21 @@ func (w *watch) HistoryProgress(folder string, done, total int) {
 	}
 }
 
-// Processed and SetAside implement gateway.Observer.
+// Processed, CameBack and SetAside implement gateway.Observer.
 func (w *watch) Processed(int) {}
+
+// CameBack counts our own copies, for the sum of a drain.
+func (w *watch) CameBack() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.copies++
+}
+
+func (w *watch) ownCopies() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.copies
+}
 
 // SetAside is shown by the store's count.
 func (w *watch) SetAside(uint64, error) {}

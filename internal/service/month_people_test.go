@@ -1,0 +1,248 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"postroom/internal/mailtest"
+)
+
+// refusing is a customer whose server takes no mail.
+const refusing = "gone@refusing.example"
+
+const machineAddr = "monitor@machine.example"
+
+var (
+	customers = []string{
+		"ann@one.example", "ben@one.example", "cid@two.example", "dee@three.example", "eve@four.example",
+		"fay@five.example", "gil@six.example", refusing, machineAddr,
+	}
+	writers   = customers[:7]
+	newcomers = []string{"dan@acme.example", "erin@acme.example"}
+	engineers = map[string]string{
+		"alice@acme.example": "Alice Ng", "bob@acme.example": "Bob Stone", "carol@acme.example": "Carol Diaz", "dan@acme.example": "Dan Ohm",
+		"erin@acme.example": "Erin Vale",
+	}
+)
+
+func everybody() []string {
+	list := append(slices.Clone(customers), "ops@acme.example")
+	return append(list, engineerKeys()...)
+}
+
+func engineerKeys() []string {
+	var keys []string
+	for k := range engineers {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func isEngineer(who string) bool { return engineers[who] != "" || who == "ops@acme.example" }
+
+var subjects = []string{"Printer on fire", "Invoice", "Cannot log in", "Question", "Größe der Datei", "Re: your offer", ""}
+
+func (m *month) clientID(from string) string {
+	m.n++
+	_, host, _ := strings.Cut(from, "@")
+	return fmt.Sprintf("client-%d@mua.%s", m.n, host)
+}
+
+func (m *month) newTalk() {
+	from := pick(m, writers)
+	if m.chance(0.02) {
+		from = refusing
+	}
+	t := &talk{n: len(m.talks) + 1, subject: pick(m, subjects), customer: from}
+	m.talks = append(m.talks, t)
+	w := m.stamp(&wrote{kind: kindMail, from: from, talk: t}, "Q")
+	mail := mailtest.Mail{
+		From: from, To: "support@acme.example", Subject: t.subject, MessageID: m.clientID(from),
+		Text: "Ref: " + w.stamp + "\n" + m.words(),
+	}
+	if m.chance(0.15) {
+		if cc := pick(m, writers); cc != from {
+			mail.Cc, w.to = cc, []string{cc}
+		}
+	}
+	if m.chance(0.25) {
+		mail.HTML = "<p>Ref: " + w.stamp + "</p>\n<p>" + strings.ReplaceAll(strings.TrimSpace(mail.Text), "\n", "<br>\n") + "</p>\n"
+	}
+	if m.chance(0.05) {
+		mail.Attachments = []mailtest.Attachment{{Name: "picture.png", Type: "image/png", Data: []byte(w.stamp + " picture")}}
+	}
+	if m.chance(0.04) && mail.Cc == "" {
+		mail.MessageID = ""
+	}
+	t.mails = append(t.mails, w)
+	m.post(w, mail, m.times())
+	if m.chance(0.1) {
+		m.after(m.around(3*time.Hour), func() { m.followUp(w, mail) })
+	}
+}
+
+// times is how often a mail arrives.
+func (m *month) times() int {
+	if m.chance(0.04) {
+		return 2 + m.rng.IntN(2)
+	}
+	return 1
+}
+
+// followUp is a customer who answers her own mail.
+func (m *month) followUp(first *wrote, mail mailtest.Mail) {
+	if mail.MessageID == "" {
+		return
+	}
+	w := m.stamp(&wrote{kind: kindMail, from: first.from, talk: first.talk}, "Q")
+	first.talk.mails = append(first.talk.mails, w)
+	m.post(w, mailtest.Mail{
+		From: first.from, To: "support@acme.example", Subject: "Re: " + mail.Subject, MessageID: m.clientID(first.from),
+		InReplyTo: mail.MessageID, References: []string{mail.MessageID},
+		Text: "Ref: " + w.stamp + "\n" + m.words() + "\n" + quote(mail.Text),
+	}, m.times())
+}
+
+func quote(text string) string {
+	return "> " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n> ") + "\n"
+}
+
+func (m *month) machine() {
+	t := &talk{n: len(m.talks) + 1, subject: "Disk almost full", customer: machineAddr}
+	m.talks = append(m.talks, t)
+	w := m.stamp(&wrote{kind: kindMail, from: machineAddr, talk: t, machine: true}, "Q")
+	t.mails = append(t.mails, w)
+	m.post(w, mailtest.Mail{
+		From: machineAddr, To: "support@acme.example", Subject: t.subject, MessageID: m.clientID(machineAddr),
+		Text: "Ref: " + w.stamp + "\n" + m.words(), Headers: []mailtest.Field{{Name: "Auto-Submitted", Value: "auto-generated"}},
+	}, 1)
+}
+
+func (m *month) freshAutoReply() {
+	from := pick(m, writers)
+	w := m.stamp(&wrote{kind: kindSilent, from: from}, "S")
+	m.post(w, mailtest.Mail{
+		From: from, To: "support@acme.example", Subject: "Out of office", MessageID: m.clientID(from), Text: "Sil: " + w.stamp + "\nI am away.\n",
+		Headers: []mailtest.Field{{Name: "Auto-Submitted", Value: "auto-replied"}},
+	}, 1)
+}
+
+// overheard is a customer's mail that another customer got a copy of: she may
+// answer everybody.
+func (m *month) overheard(f *found) {
+	w := m.wrote[firstStamp(f.Text, "Ref: ")]
+	if w == nil || w.kind != kindMail || isEngineer(f.who) || !m.chance(0.3) || len(f.IDs("Message-ID")) == 0 {
+		return
+	}
+	m.after(m.around(4*time.Hour), func() {
+		n := m.stamp(&wrote{kind: kindMail, from: f.who, talk: w.talk, to: []string{w.from}}, "Q")
+		w.talk.mails = append(w.talk.mails, n)
+		id := f.IDs("Message-ID")[0]
+		m.post(n, mailtest.Mail{
+			From: f.who, To: "support@acme.example", Cc: w.from, Subject: "Re: " + f.Get("Subject"), MessageID: m.clientID(f.who), InReplyTo: id,
+			References: append(f.IDs("References"), id), Text: "Ref: " + n.stamp + "\n" + m.words() + "\n" + quote(f.Text),
+		}, 1)
+	})
+}
+
+// customerGot is a customer who reads an answer.
+func (m *month) customerGot(f *found) {
+	a := m.wrote[firstStamp(f.Text, "Ans: ")]
+	if a == nil || a.talk == nil || f.who == machineAddr {
+		return
+	}
+	switch {
+	case m.chance(0.04):
+		m.after(time.Second, func() { m.vacation(f) })
+	case m.chance(0.45) && len(a.talk.mails) < 12:
+		m.after(m.between(5*time.Minute, 2*time.Minute+m.around(8*time.Hour)+5*time.Minute), func() { m.customerReplies(f, a.talk) })
+	}
+}
+
+func (m *month) customerReplies(f *found, t *talk) {
+	w := m.stamp(&wrote{kind: kindMail, from: f.who, talk: t}, "Q")
+	t.mails = append(t.mails, w)
+	mail := replyTo(f.Parsed, f.who, "Ref: "+w.stamp+"\n"+m.words())
+	mail.MessageID = m.clientID(f.who)
+	for _, a := range append(f.Addresses("To"), f.Addresses("Cc")...) {
+		if a != f.who && a != "support@acme.example" && a != refusing && m.chance(0.8) {
+			w.to = append(w.to, a)
+		}
+	}
+	mail.Cc = strings.Join(w.to, ", ")
+	if m.chance(0.15) {
+		mail.HTML = "<p>Ref: " + w.stamp + "</p>\n<p>some words</p>\n<blockquote>" + f.HTML + "</blockquote>\n"
+	}
+	m.post(w, mail, m.times())
+}
+
+func (m *month) vacation(f *found) {
+	w := m.stamp(&wrote{kind: kindSilent, from: f.who}, "S")
+	mail := replyTo(f.Parsed, f.who, "Sil: "+w.stamp+"\nI am away until Monday.")
+	mail.Subject, mail.MessageID = "Automatic reply: "+f.Get("Subject"), m.clientID(f.who)
+	mail.Headers = []mailtest.Field{{Name: "Auto-Submitted", Value: "auto-replied"}}
+	m.post(w, mail, 1)
+}
+
+// bounce is a server that takes an answer and cannot deliver it after all.
+func (m *month) bounce() {
+	all := m.world.Transactions()
+	if m.sent > len(all)-1 {
+		return
+	}
+	for _, t := range all[max(m.sent, len(all)-40):] {
+		p := mailtest.MustParse(m.t, t.Raw)
+		a := m.wrote[firstStamp(p.Text, "Ans: ")]
+		if a == nil || isEngineer(t.To[0]) || p.Get("Auto-Submitted") != "" || !strings.Contains(p.Get("From"), " at Acme Support") {
+			continue
+		}
+		m.sent = len(all)
+		w := m.stamp(&wrote{kind: kindSilent, from: "mailer-daemon@two.example"}, "S")
+		action := "failed"
+		if m.chance(0.3) {
+			action = "delayed"
+		}
+		raw := fmt.Sprintf("From: Mail Delivery <mailer-daemon@two.example>\r\nTo: %s\r\nSubject: Delivery report\r\nMessage-ID: <%s>\r\n"+
+			"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"+
+			"--b\r\n\r\nSil: %s\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.two.example\r\n\r\n"+
+			"Final-Recipient: rfc822; %s\r\nAction: %s\r\nStatus: 5.0.0\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: %s\r\n\r\n--b--\r\n",
+			t.From, m.clientID("x@two.example"), w.stamp, t.To[0], action, p.Get("Message-ID"))
+		m.counts["bounces "+action]++
+		if action == "failed" {
+			a.lost = true
+		}
+		m.postRaw(w, "", t.From, []byte(raw), m.times())
+		return
+	}
+}
+
+// forgeByFrom is an outsider who writes as an engineer into a conversation
+// whose ids he knows.
+func (m *month) forgeByFrom() {
+	if len(m.talks) == 0 {
+		return
+	}
+	t := pick(m, m.talks)
+	of := t.mails[0]
+	if of.messageID == "" {
+		return
+	}
+	e := pick(m, engineerKeys()[:2])
+	w := m.stamp(&wrote{kind: kindForged, from: e, mustHold: true}, "F")
+	m.post(w, mailtest.Mail{
+		From: e, To: "support@acme.example", Subject: "Re: " + t.subject, MessageID: m.clientID("x@evil.example"), InReplyTo: of.messageID,
+		References: []string{of.messageID}, Text: "Ans: " + w.stamp + "\nPlease pay to my account.\n",
+	}, 1)
+}
+
+func firstStamp(text, mark string) string {
+	for l := range strings.Lines(text) {
+		if s, ok := strings.CutPrefix(l, mark); ok {
+			return strings.TrimSpace(s)
+		}
+	}
+	return ""
+}
