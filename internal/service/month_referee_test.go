@@ -58,9 +58,12 @@ func (m *month) theMailsCame() {
 	}
 	for k, ids := range copies {
 		m.counts["copies at engineers"] += len(ids)
-		for _, n := range ids {
+		for id, n := range ids {
 			if n > 1 {
 				m.counts["copies that came twice, with the same Message-ID"] += n - 1
+				if !m.withoutCopy()[id] {
+					m.t.Errorf("%s got %s twice, though our own copy had come back", k.who, k.stamp)
+				}
 			}
 		}
 		if len(ids) > 1 {
@@ -116,6 +119,9 @@ func (m *month) customersHold() {
 			m.counts["answers at customers"]++
 			if id := ids[stamp]; id != "" {
 				m.counts["answers that came twice, with the same Message-ID"]++
+				if !w.uncertain && !m.withoutCopy()[id] {
+					m.t.Errorf("%s got %s twice, though our own copy had come back", who, stamp)
+				}
 				if id != f.Get("Message-ID") {
 					m.t.Errorf("%s got %s under two Message-IDs", who, stamp)
 				}
@@ -220,7 +226,7 @@ func (m *month) answersArrived() {
 		got := at[w.stamp]
 		switch w.kind {
 		case kindAnswer:
-			m.answer1(w, got, back[w.stamp], failed[w.stamp])
+			m.answerArrived(w, got, back[w.stamp], failed[w.stamp])
 		default:
 			if len(got) > 0 {
 				m.t.Errorf("%s, a %s of %s, reached %v", w.stamp, w.kind, w.from, got)
@@ -258,7 +264,7 @@ func (m *month) notices() (back, failed map[string]bool) {
 	return back, failed
 }
 
-func (m *month) answer1(w *wrote, got map[string]bool, back, failed bool) {
+func (m *month) answerArrived(w *wrote, got map[string]bool, back, failed bool) {
 	want := m.recipients(w)
 	switch {
 	case len(got) == 0 && len(want) == 0: // for nobody but one who refuses mail

@@ -228,6 +228,7 @@ func (m *month) run() {
 	m.again(30*time.Hour, m.freshAutoReply)
 	m.again(20*time.Hour, m.bounce)
 	m.again(24*time.Hour, m.forgeByFrom)
+	m.again(7*time.Hour, m.ownedNow)
 	m.trouble()
 	m.editions()
 	for len(m.todo) > 0 && m.todo[0].at.Before(m.until) {

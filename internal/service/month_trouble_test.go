@@ -63,8 +63,11 @@ func (m *month) names() []string {
 // editions changes the rotation file now and then; for one day everybody is
 // away.
 func (m *month) editions() {
-	i := 0
+	i, holiday := 0, false
 	m.again(60*time.Hour, func() {
+		if holiday {
+			return
+		}
 		i++
 		m.edit(rotations[i%len(rotations)])
 	})
@@ -75,7 +78,14 @@ func (m *month) editions() {
 			text = strings.Replace(text, line, line+"\naway = [\"2000-01-02\", \"2000-01-03\"]", 1)
 		}
 		m.edit(text)
-		m.after(26*time.Hour, func() { m.edit(rotations[0]) })
+		holiday = true
+		for i := range 24 {
+			m.after(time.Duration(i+1)*time.Hour, m.ownedNow)
+		}
+		m.after(26*time.Hour, func() {
+			holiday = false
+			m.edit(rotations[0])
+		})
 	})
 }
 
