@@ -169,7 +169,7 @@ func (s *Sender) deadline(m *store.OutMail) time.Time {
 
 // begin claims one mail.
 func (b *batch) begin(m *store.OutMail) error {
-	m.State, m.AttemptBegan, m.AttemptEnded, m.Accepted, m.Doubt = store.OutSending, b.now, time.Time{}, nil, nil
+	m.State, m.AttemptBegan, m.AttemptEnded, m.Accepted = store.OutSending, b.now, time.Time{}, nil
 	m.Attempts++
 	if err := b.tx.ForgetReturned(m.ID); err != nil {
 		return err

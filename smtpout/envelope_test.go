@@ -185,7 +185,8 @@ func TestHurdles(t *testing.T) {
 }
 
 // One mail to more recipients than the relay takes at once goes in several
-// transactions, each with our own copy.
+// transactions. One copy of our own is enough: it proves the first of them, and
+// must not be taken for proof of the others.
 func TestTooManyRecipients(t *testing.T) {
 	for _, most := range []int{1, 4, 5, 24, 25} {
 		bubble(t, func(r *rig) { r.relay.rcptMax = most }, func(t *testing.T, r *rig) {
@@ -205,7 +206,7 @@ func TestTooManyRecipients(t *testing.T) {
 					t.Errorf("%d at once: %s got it %d times", most, a, r.relay.got(a))
 				}
 			}
-			if n := r.relay.got(m.OwnCopy); most > 1 && n != len(r.relay.received()) {
+			if n := r.relay.got(m.OwnCopy); most > 1 && n != 1 {
 				t.Errorf("%d at once: %d transactions, %d copies", most, len(r.relay.received()), n)
 			}
 		})

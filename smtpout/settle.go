@@ -33,6 +33,11 @@ func (b *batch) settle(r *result) error {
 	case open(&m):
 		m.State, m.Accepted = store.OutQueued, nil
 		m.NextAttempt = b.retryAt(&m, r)
+		if r.sent() {
+			// Its copy is on the way and proves these recipients; the rest
+			// must not be taken for proven by it. Gateway gives it another.
+			m.OwnCopy = ""
+		}
 	default:
 		m.State, m.Accepted = store.OutDone, nil
 	}
@@ -43,7 +48,7 @@ func (b *batch) settle(r *result) error {
 		b.sent++
 	}
 	b.line(r, string(m.State))
-	if len(settled) == 0 && m.State != store.OutUnknown {
+	if len(settled) == 0 && m.State != store.OutUnknown && m.State != store.OutDone {
 		return nil
 	}
 	return tell(b.tx, b.now, &m, settled, r.hurdle)
@@ -69,6 +74,9 @@ func (b *batch) apply(m *store.OutMail, r *result) []store.Recipient {
 	}
 	for _, i := range r.accepted {
 		rc := &m.Recipients[i]
+		if rc.State == store.OutSent {
+			continue // a late copy of an earlier attempt has proven it meanwhile
+		}
 		rc.State, rc.Code, rc.Enhanced, rc.Reply = store.OutUnknown, r.last.code, r.last.enhanced, r.last.words
 		rc.Attempts++
 	}

@@ -79,6 +79,7 @@ type Found struct {
 	// CopyOf is that of a copy address alone: nobody but the relay was ever
 	// told it, while a bounce address goes to every recipient.
 	OutID, CopyOf string
+	CopyNo        int // which of the mail's copy addresses it is
 }
 
 // Match finds the conversation of a mail.
@@ -97,7 +98,7 @@ func Match(ix Index, n Names, m *Mail) Found {
 			f.OutID = t.OutID
 		}
 		if t.Kind == TokenCopy && f.CopyOf == "" {
-			f.CopyOf = t.OutID
+			f.CopyOf, f.CopyNo = t.OutID, t.Generation
 		}
 		if t.Conversation != 0 && f.Address == 0 {
 			f.Address = t.Conversation

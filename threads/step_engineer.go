@@ -216,6 +216,12 @@ func (s *step) commands(engineer string, m *Mail) {
 				s.assign(key, HowHand, nameOf(s.w.Rotation, engineer)+" gave it away")
 			}
 		case "close":
+			if len(s.c.Pending) > 0 {
+				// The customer wrote again, and nobody has read it.
+				s.notify(Notify{Kind: NoticeCrossed, Engineer: engineer, Event: s.newest(),
+					Reason: "the conversation stays open: the customer wrote again before you closed it"})
+				continue
+			}
 			s.close(engineer)
 		case "reopen":
 			if s.c.State == StateClosed {

@@ -308,3 +308,20 @@ func TestBurntToken(t *testing.T) {
 		t.Error("the person she added is no participant")
 	}
 }
+
+// TestCloseDoesNotHideUnreadMail: who closes a conversation has not read what
+// came while nobody was there.
+func TestCloseDoesNotHideUnreadMail(t *testing.T) {
+	r := started(t)
+	for i := range r.w.Rotation.Engineers {
+		r.w.Rotation.Engineers[i].Away = []Span{{monday, monday.Add(time.Hour)}}
+	}
+	r.customer(from("jane@client.example"))
+	res := r.reply("alice@acme.example", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "close"}} })
+	if r.c.State != StateOpen {
+		t.Fatal("closed over a mail nobody has read")
+	}
+	if len(effects[SendCopy](res)) != 1 || r.c.Owner != "alice@acme.example" {
+		t.Errorf("she was not sent it: %+v", res)
+	}
+}

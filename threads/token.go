@@ -39,7 +39,7 @@ type Token struct {
 	Kind         TokenKind `json:"kind"`
 	Engineer     string    `json:"engineer,omitempty"` // key of the engineer it was made for
 	Conversation ID        `json:"conversation,omitempty"`
-	Generation   int       `json:"generation,omitempty"` // reply tokens: outdated ones no longer authenticate
+	Generation   int       `json:"generation,omitempty"` // reply tokens: outdated ones no longer authenticate; copy tokens: which of a mail's it is
 	OutID        string    `json:"out_id,omitempty"`     // bounce and copy tokens: the mail
 	Hold         string    `json:"hold,omitempty"`       // held tokens: the held mail
 }

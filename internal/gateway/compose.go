@@ -344,12 +344,18 @@ func (b *batch) envelope(c threads.Conversation, m *store.OutMail) error {
 		}
 		m.EnvelopeFrom = b.g.names.Address(bounce)
 	}
+	return b.ownAddress(m)
+}
+
+// ownAddress sets the address our own copy of the next transaction comes to.
+func (b *batch) ownAddress(m *store.OutMail) error {
 	if b.g.cfg.OwnCopy != CopyByBcc {
 		return nil
 	}
 	m.OwnCopy = b.g.cfg.Support.Addr
 	if b.g.cfg.ReplyTemplate != "" {
-		own, err := b.token(threads.Token{Kind: threads.TokenCopy, Conversation: c.ID, OutID: m.ID}, m.ID)
+		t := threads.Token{Kind: threads.TokenCopy, Conversation: threads.ID(m.Conversation), OutID: m.ID, Generation: m.CopyNo}
+		own, err := b.token(t, m.ID, m.CopyNo)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,7 +31,24 @@ func (b *batch) delivery(d store.Delivery) error {
 	if m.State == store.OutUnknown {
 		return b.unknown(m)
 	}
+	if reached(d.Results) && m.State == store.OutQueued {
+		return b.freshCopy(m)
+	}
 	return b.dropIfDone(m)
+}
+
+func reached(results []store.Recipient) bool {
+	return slices.ContainsFunc(results, func(r store.Recipient) bool { return r.State == store.OutSent })
+}
+
+// freshCopy gives the transactions to come a copy address of their own: what
+// comes back to an old one proves nothing about them.
+func (b *batch) freshCopy(m store.OutMail) error {
+	m.CopyNo++
+	if err := b.ownAddress(&m); err != nil {
+		return err
+	}
+	return b.tx.SetOut(m)
 }
 
 // told records the outcome of one recipient in the mail's conversation.
@@ -126,13 +144,24 @@ func (g *Gateway) comesBack(m store.OutMail) bool {
 	return m.OwnCopy != "" || g.cfg.OwnCopy == CopyByRelay
 }
 
-// returned handles our own copy: the relay took the mail.
-func (b *batch) returned(known threads.Known, alias string) error {
+// returned handles our own copy: the relay took the mail, in the transaction
+// that the copy's address names.
+func (b *batch) returned(known threads.Known, found threads.Found, alias string) error {
 	m, ok, err := b.tx.Out(known.OutID)
 	if err != nil {
 		return err
 	}
+	of := -1 // not known
+	if found.CopyOf == m.ID {
+		of = found.CopyNo
+	} else if m.CopyNo == 0 {
+		of = 0 // there has been one alone
+	}
 	switch {
+	case ok && of != m.CopyNo:
+		if err := b.late(m, of); err != nil {
+			return err
+		}
 	case ok && m.State == store.OutUnknown:
 		// What the attempt came to may still wait in the inbox, with the
 		// recipients it settled: the proof stands in line behind it.
@@ -141,10 +170,6 @@ func (b *batch) returned(known threads.Known, alias string) error {
 		}
 		again := &store.Delivery{OutID: m.ID, Attempt: m.Attempts, State: m.State}
 		if err := b.tx.AddInbox(store.InboxRecord{At: b.now, Delivery: again}); err != nil {
-			return err
-		}
-	case ok && m.State == store.OutQueued && len(m.Doubt) > 0:
-		if err := b.late(m); err != nil {
 			return err
 		}
 	case ok:
@@ -165,12 +190,13 @@ func (b *batch) returned(known threads.Known, alias string) error {
 	return err
 }
 
-// late handles a copy that comes back when its mail has been queued again and
-// not been tried yet: the recipients of that attempt have it.
-func (b *batch) late(m store.OutMail) error {
+// late handles the copy of an attempt that has been given up: those it may
+// have reached have the mail, and are not sent it again.
+func (b *batch) late(m store.OutMail, of int) error {
 	for i := range m.Recipients {
 		r := &m.Recipients[i]
-		if r.State != store.OutQueued || !slices.Contains(m.Doubt, r.Address) {
+		open := r.State == store.OutQueued || r.State == store.OutUnknown
+		if !open || !mayHave(m, of, r.Address) {
 			continue
 		}
 		r.State, r.Reply = store.OutSent, "our own copy came back, late"
@@ -178,11 +204,27 @@ func (b *batch) late(m store.OutMail) error {
 			return err
 		}
 	}
-	m.Doubt = nil
 	if err := b.tx.SetOut(m); err != nil {
 		return err
 	}
+	if m.State == store.OutSending {
+		return nil // delivery says when it has let go of it
+	}
 	return b.dropIfDone(m)
+}
+
+// mayHave reports whether the attempt with this copy number may have reached
+// a recipient; of one whose number is not known, whether all may have.
+func mayHave(m store.OutMail, of int, addr string) bool {
+	if of >= 0 {
+		return slices.Contains(m.Doubt[of], addr)
+	}
+	for _, list := range m.Doubt {
+		if !slices.Contains(list, addr) {
+			return false
+		}
+	}
+	return len(m.Doubt) > 0
 }
 
 // proven marks an unknown mail sent, for the recipients the relay had
@@ -207,7 +249,7 @@ func (b *batch) proven(m store.OutMail) error {
 		return b.tx.DropOut(m)
 	}
 	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now, nil
-	return b.tx.SetOut(m)
+	return b.freshCopy(m)
 }
 
 // caughtUp decides about unknown mails: a look at the mailbox that began long
@@ -236,18 +278,23 @@ func (b *batch) caughtUp(c store.CaughtUp) error {
 
 // again queues a mail once more, with the Message-ID it has.
 func (b *batch) again(m store.OutMail) error {
-	m.Doubt = nil
+	var doubt []string
 	for i := range m.Recipients {
 		if r := &m.Recipients[i]; r.State == store.OutUnknown {
 			r.State = store.OutQueued
-			m.Doubt = append(m.Doubt, r.Address)
+			doubt = append(doubt, r.Address)
 			if err := b.told(m, store.Recipient{Address: r.Address, State: "again", Reply: "no copy of it came back"}); err != nil {
 				return err
 			}
 		}
 	}
+	m.Doubt = maps.Clone(m.Doubt)
+	if m.Doubt == nil {
+		m.Doubt = map[int][]string{}
+	}
+	m.Doubt[m.CopyNo] = doubt
 	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now.Add(againPause(b.g.cfg.Retry, m.Attempts)), nil
-	return b.tx.SetOut(m)
+	return b.freshCopy(m)
 }
 
 // againPause is how long a mail waits whose attempts end unknown: a relay that

@@ -124,6 +124,36 @@ func TestCopyProvesNoMoreThanItCarried(t *testing.T) {
 	}
 }
 
+// TestCopyOfAnEarlierTransaction: one recipient got the mail in the first, the
+// other's attempt ended unknown in the second. The first one's copy, read only
+// now, proves nothing about the second.
+func TestCopyOfAnEarlierTransaction(t *testing.T) {
+	r, a := answered(t, nil)
+	first := back(a)
+	r.attempt(a.ID, func(m *store.OutMail) []store.Recipient {
+		m.Recipients[0].State = store.OutSent
+		return m.Recipients[:1]
+	})
+	r.think()
+	m, _ := r.out(a.ID)
+	if m.OwnCopy == "" || m.OwnCopy == a.OwnCopy {
+		t.Fatalf("the second transaction has the copy address %q of the first", m.OwnCopy)
+	}
+	r.attempt(a.ID, func(m *store.OutMail) []store.Recipient {
+		m.State, m.Recipients[1].State = store.OutUnknown, store.OutUnknown
+		return nil
+	})
+	r.think()
+	r.comes(first)
+	if m, ok := r.out(a.ID); !ok || m.State != store.OutUnknown || m.Recipients[1].State != store.OutUnknown {
+		t.Fatalf("a copy of the first transaction proved the second: %+v", m)
+	}
+	r.comes(back(sent{OutMail: m, raw: a.raw}))
+	if _, ok := r.out(a.ID); ok {
+		t.Error("its own copy did not prove it")
+	}
+}
+
 func TestUnknownWithoutItsCopy(t *testing.T) {
 	r, a := answered(t, nil)
 	r.settle(a, store.OutUnknown)

@@ -58,7 +58,7 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 		known, own = b.ownCopy(ix, m, found)
 	}
 	if own {
-		return b.own(l, known)
+		return b.own(l, known, found)
 	}
 	if twin, ok := threads.Twin(ix, m); ok {
 		return &store.Outcome{Kind: store.OutcomeSame, Conversation: uint64(twin.Conversation), Event: twin.Event}, nil
@@ -266,7 +266,7 @@ func (b *batch) ownCopy(ix *store.Index, m *threads.Mail, found threads.Found) (
 
 // own records one of our own mails come back: it proves that the relay took
 // it, teaches the id it travels under, and belongs into Sent.
-func (b *batch) own(l *letter, known threads.Known) (*store.Outcome, error) {
+func (b *batch) own(l *letter, known threads.Known, found threads.Found) (*store.Outcome, error) {
 	m := &l.msg.Mail
 	alias := ""
 	if m.MessageID != known.MessageID {
@@ -275,7 +275,7 @@ func (b *batch) own(l *letter, known threads.Known) (*store.Outcome, error) {
 			return nil, err
 		}
 	}
-	if err := b.returned(known, alias); err != nil {
+	if err := b.returned(known, found, alias); err != nil {
 		return nil, err
 	}
 	b.after = append(b.after, b.g.obs.CameBack)

@@ -3,11 +3,11 @@ package service
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"postroom/internal/admin"
 	"postroom/internal/mailtest"
@@ -266,55 +266,56 @@ func (m *month) heldIDs() (ids, senders map[string]bool) {
 	return ids, senders
 }
 
-// shift is a rotation that took effect at an instant.
-type shift struct {
-	at  time.Time
-	rot *threads.Rotation
-}
+var (
+	rotationLine = regexp.MustCompile(`^time=\S+ level=INFO msg=rotation version=(\S+)`)
+	assignedLine = regexp.MustCompile(`^time=\S+ level=INFO msg=assigned conv=(\d+) event=(\d+) `)
+)
 
-var rotationLine = regexp.MustCompile(`^time=(\S+) level=INFO msg=rotation version=(\S+)`)
-
-// shifts reads from the log which rotation was in effect when.
-func (m *month) shifts() []shift {
-	var list []shift
+// shifts reads from the log which rotation was in effect at each assignment,
+// by "conversation.event". The order of the lines tells: an edit and a mail
+// are often taken in at the same instant.
+func (m *month) shifts() map[string]*threads.Rotation {
+	at := map[string]*threads.Rotation{}
+	var rot *threads.Rotation
 	lines := bufio.NewScanner(bytes.NewReader(m.log.Bytes()))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
+		if hit := assignedLine.FindStringSubmatch(lines.Text()); hit != nil {
+			at[hit[1]+"."+hit[2]] = rot
+			continue
+		}
 		hit := rotationLine.FindStringSubmatch(lines.Text())
 		if hit == nil {
 			continue
 		}
-		at, err := time.Parse(time.RFC3339Nano, hit[1])
-		if err != nil {
-			m.t.Fatal(err)
+		if rot = m.texts[hit[1]]; rot == nil {
+			m.t.Errorf("rotation %s took effect, and nobody wrote it", hit[1])
 		}
-		rot := m.texts[hit[2]]
-		if rot == nil {
-			m.t.Errorf("rotation %s took effect, and nobody wrote it", hit[2])
-			continue
-		}
-		list = append(list, shift{at, rot})
 	}
-	return list
+	return at
 }
 
 // fair: of the turns each set of candidates was given, everyone had her share
 // within one cycle.
 func (m *month) fair() {
 	shifts := m.shifts()
-	var turns []threads.Event
-	m.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
+	type turn struct {
+		threads.Event
+		rot *threads.Rotation
+	}
+	var turns []turn
+	m.each(func(_ *store.Tx, c threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
 			if a, ok := e.Body.(threads.Assigned); ok {
 				m.counts["assigned: "+string(a.How)]++
 				if a.How == threads.HowTurn {
-					turns = append(turns, e)
+					turns = append(turns, turn{e, shifts[fmt.Sprintf("%d.%d", c.ID, e.N)]})
 				}
 			}
 		}
 		return nil
 	})
-	slices.SortStableFunc(turns, func(a, b threads.Event) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(turns, func(a, b turn) int { return a.At.Compare(b.At) })
 	type set struct {
 		weights map[string]int
 		had     map[string]int
@@ -322,11 +323,11 @@ func (m *month) fair() {
 	}
 	sets := map[string]*set{}
 	for _, e := range turns {
-		i := len(shifts) - 1
-		for i > 0 && shifts[i].at.After(e.At) {
-			i--
+		rot, s := e.rot, &set{weights: map[string]int{}, had: map[string]int{}}
+		if rot == nil {
+			m.t.Errorf("a turn at %v is not on the log", e.At)
+			continue
 		}
-		rot, s := shifts[i].rot, &set{weights: map[string]int{}, had: map[string]int{}}
 		name := ""
 		for j := range rot.Engineers {
 			eng := &rot.Engineers[j]

@@ -50,6 +50,9 @@ type OutMail struct {
 	Fallback     string      `json:"fallback"`
 	Recipients   []Recipient `json:"recipients"`
 	OwnCopy      string      `json:"own_copy,omitempty"` // one more RCPT, for our own copy; "" for none
+	// CopyNo counts the copy addresses this mail has had: each transaction that
+	// may go through has its own, so that a copy says which one it proves.
+	CopyNo int `json:"copy_no,omitempty"`
 
 	Recipe   []byte `json:"recipe"`  // opaque: how the octets are made
 	Sources  []Ref  `json:"sources"` // the spool the recipe draws from
@@ -67,10 +70,10 @@ type OutMail struct {
 	AttemptBegan time.Time `json:"attempt_began,omitzero"`
 	AttemptEnded time.Time `json:"attempt_ended,omitzero"`
 	Accepted     []string  `json:"accepted,omitempty"`
-	// Doubt lists recipients an earlier attempt may have reached: a mail that is
-	// sent again is not, when that attempt's copy comes back late.
-	Doubt     []string `json:"doubt,omitempty"`
-	LastReply string   `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
+	// Doubt lists, by CopyNo, the recipients an earlier attempt may have
+	// reached: when its copy comes back late they are not sent the mail again.
+	Doubt     map[int][]string `json:"doubt,omitempty"`
+	LastReply string           `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
 }
 
 // Recipient is one forward-path of a mail and what became of it.
