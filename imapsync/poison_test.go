@@ -22,7 +22,7 @@ func TestPoison(t *testing.T) {
 		header bool          // whether the header is to be had
 		within time.Duration // until those behind are in
 	}{
-		{"body", inBody, true, 3 * time.Minute},
+		{"body", inBody, true, 6 * time.Minute},
 		{"header", inHeader, false, 40 * time.Minute},
 	}
 	for _, tt := range tests {

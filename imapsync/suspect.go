@@ -14,7 +14,7 @@ import (
 // with nothing but its UID.
 const (
 	headerAfter  = 3                // failures until the header will do,
-	headerTime   = 2 * time.Minute  // and the time since the first of them
+	headerTime   = 4 * time.Minute  // and the time since the first of them
 	nothingAfter = 6                // failures until nothing will do,
 	nothingTime  = 10 * time.Minute // and the time since the first of them
 )

@@ -105,6 +105,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 	if err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
 	}
+	log.Info("rotation", "version", rot.Version, "changes", "")
 	return g, nil
 }
 

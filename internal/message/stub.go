@@ -18,7 +18,11 @@ func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 	}
 	var b strings.Builder
 	b.WriteString(linesOf(storyLines(cp.Story)))
-	b.WriteString(linesOf([]string{why, "Here is its text; the whole mail lies in the support mailbox."}))
+	what := "Here is its text; the whole mail lies in the support mailbox."
+	if strings.TrimSpace(m.Mail.Text) == "" {
+		what = "Its text could not be had; the whole mail lies in the support mailbox."
+	}
+	b.WriteString(linesOf([]string{why, what}))
 	b.WriteString("\n" + strings.TrimRight(m.Mail.Text, "\n") + "\n\n")
 	if list := partLines(m.Mail.Attachments); len(list) > 0 {
 		b.WriteString(linesOf(append([]string{"Left out:"}, list...)))
