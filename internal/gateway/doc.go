@@ -13,6 +13,7 @@
 //
 // The way through it: gateway.go is the loop, batch.go one transaction of it;
 // mail.go, delivery.go, history.go, rotation.go and admin.go each handle one
-// kind of record; effects.go does what a step asked for and compose.go turns
-// it into mail; words.go holds the sentences people read.
+// kind of record; effects.go does what a step asked for, and turns
+// it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
+// queues that, and words.go holds the sentences people read.
 package gateway

@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"postroom/internal/message"
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// notify queues a notice: to the engineer it names, else to every admin.
+func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) error {
+	if n.Engineer != "" {
+		e, ok := b.rot.Engineer(n.Engineer)
+		if !ok {
+			return nil // she left; what concerns the conversation is told elsewhere
+		}
+		return b.noticeTo(c, n, l, threads.Address{Name: e.Name, Addr: e.Email}, n.OutID)
+	}
+	if len(b.rot.Admins) == 0 {
+		b.after = append(b.after, func() { b.g.log.Error("no_admins", "kind", n.Kind, "conv", c.ID, "reason", firstLine(n.Reason)) })
+	}
+	for i, addr := range b.rot.Admins {
+		if err := b.noticeTo(c, n, l, threads.Address{Addr: addr}, fmt.Sprintf("%s.%d", n.OutID, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to threads.Address, outID string) error {
+	if len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
+		return nil // it was told before, and may have been read
+	}
+	if ok, err := b.withinBudget(to.Addr); err != nil || !ok {
+		return err
+	}
+	w := b.words(c, n, to.Name)
+	reply, err := b.noticeReply(c, n)
+	if err != nil {
+		return err
+	}
+	msg := message.Notice{
+		To: to, ReplyTo: reply, Subject: w.subject, MessageID: b.g.names.MailID(b.g.minter, outID), Date: b.now,
+		Paragraphs: w.paragraphs, Links: b.mailtos(reply, w.subject, w.actions),
+	}
+	if n.Engineer != "" {
+		if msg.References, msg.InReplyTo, err = b.thread(c, n.Engineer, msg.MessageID); err != nil {
+			return err
+		}
+	}
+	msg.Quoted = w.verbatim
+	if n.Quote {
+		if msg.Quoted, err = b.quoted(c, n, l); err != nil {
+			return err
+		}
+	}
+	out := outgoing{known: threads.Known{
+		Kind: threads.KnownNotice, Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
+	}}
+	if n.Kind == threads.NoticeAside && l != nil {
+		msg.Attach, out.letter = l.msg, l
+		out.mail.Sources = []store.Ref{l.ref}
+	}
+	if out.recipe, err = b.g.composer.Notice(msg); err != nil {
+		return err
+	}
+	out.mail.ID, out.mail.Kind, out.mail.Event, out.mail.To = outID, store.OutNotice, n.Event, n.Engineer
+	out.mail.Subject, out.mail.MessageID = w.subject, msg.MessageID
+	out.mail.Recipients = []store.Recipient{{Address: to.Addr, State: store.OutQueued}}
+	return b.enqueue(c, out)
+}
+
+// noticeReply is where an answer to a notice goes: the held mail's address,
+// the conversation's for what is hers to go on with, else her personal one.
+func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, error) {
+	switch {
+	case n.Engineer == "":
+		return b.g.cfg.Support.Addr, nil
+	case n.Hold != "":
+		t := threads.Token{Kind: threads.TokenHeld, Engineer: n.Engineer, Conversation: c.ID, Hold: n.Hold}
+		token, err := b.token(t, n.Engineer, n.Hold)
+		return b.g.names.Address(token), err
+	case c.ID != 0:
+		return b.replyAddress(c, n.Engineer)
+	}
+	token, err := b.token(threads.Token{Kind: threads.TokenPersonal, Engineer: n.Engineer}, n.Engineer)
+	return b.g.names.Address(token), err
+}
+
+// quoted is the text a notice gives back: the mail in hand, else what was
+// kept of the answer it is about.
+func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (string, error) {
+	if l != nil && n.Answer == 0 {
+		return l.msg.Mail.Text, nil
+	}
+	if n.Answer == 0 {
+		return "", nil
+	}
+	text, err := b.tx.Text(c.ID, n.Answer)
+	return strings.TrimSpace(text), err
+}
