@@ -51,11 +51,14 @@ func read[T any](ctx context.Context, cfg *config.Config, v view[T], emit func(T
 	return errors.Join(v.local(st, emit), st.Close())
 }
 
+// usualWidth is the width of a terminal that does not tell its own.
+const usualWidth = 100
+
 // printer writes for people.
 func (c *command) printer() admin.Printer {
-	p := admin.Printer{Out: c.stdout, Zone: time.Local}
+	p := admin.Printer{Out: c.stdout, Zone: time.Local, Width: usualWidth}
 	if f, ok := c.stdout.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			p.Width = width
 		}
 	}
