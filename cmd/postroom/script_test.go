@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"inbox":   inboxHas,
 			"objects": objectsHave,
 			"ready":   ready,
+			"edit":    edit,
 		},
 	})
 }
@@ -163,6 +164,16 @@ func has(o map[string]any, key string) bool {
 	}
 	inner, ok := v.(map[string]any)
 	return ok && has(inner, rest)
+}
+
+// edit replaces a text in a file, as an admin does: edit postroom.toml old new
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "edit file old new")
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not contain %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
 // ready waits until status says that the service runs and is well. The
