@@ -51,6 +51,16 @@ type Mail struct {
 	// first: where the mail was really sent, whatever To says.
 	DeliveredTo []string `json:"delivered_to"`
 	ReturnPath  string   `json:"return_path"` // "" when absent or null
+	// OriginalFrom is what a list or group that put itself into From says of
+	// the author: X-Original-From, X-Original-Sender and their like.
+	OriginalFrom []Address `json:"original_from,omitempty"`
+	// ListPost is the address of the list or group the mail came through
+	// (List-Post of RFC 2369, X-BeenThere, X-Google-Group-Id's List-ID), "" for none.
+	ListPost string `json:"list_post,omitempty"`
+	// ThreadIndex and ThreadTopic are Outlook's: base64 of 22 octets that all
+	// mails of a conversation share and 5 more for each answer, and its subject.
+	ThreadIndex string `json:"thread_index,omitempty"`
+	ThreadTopic string `json:"thread_topic,omitempty"`
 
 	Subject     string    `json:"subject"`      // decoded, one line
 	SubjectBase string    `json:"subject_base"` // without Re:, Fwd: and their like (RFC 5256 §2.1)
@@ -65,6 +75,10 @@ type Mail struct {
 
 	Text    string `json:"text"`     // what a person reads, at most MaxText octets of UTF-8
 	NewText string `json:"new_text"` // Text without quotations
+	// Quoted is what NewText leaves out: the quotation, with the lines that
+	// introduce it, without its marks; at most MaxQuoted octets. It is not
+	// stored.
+	Quoted string `json:"-"`
 	// Commands are the "/word" lines at the top of the new text; AnswerEmpty
 	// says that nothing but them, a signature and quotations is there. They
 	// mean something only when an engineer wrote them.
@@ -79,8 +93,12 @@ type Mail struct {
 	Problems     []string `json:"problems"`      // what was wrong with the mail and how it was read
 }
 
-// MaxText bounds the text kept of one mail, in octets.
-const MaxText = 64 << 10
+// MaxText bounds the text kept of one mail, MaxQuoted that of its quotation,
+// in octets.
+const (
+	MaxText   = 64 << 10
+	MaxQuoted = 16 << 10
+)
 
 // Sealed tells signed from encrypted mail: neither may be changed.
 type Sealed string

@@ -105,9 +105,11 @@ func readCommands(text string) (commands []threads.Command, rest string) {
 	return commands, text
 }
 
-// readNewText fills NewText, Commands and AnswerEmpty.
+// readNewText fills NewText, Quoted, Commands and AnswerEmpty.
 func (m *Message) readNewText() {
-	m.Mail.NewText = newText(m.Mail.Text)
+	q := scanQuotes(m.Mail.Text)
+	m.Mail.NewText = q.newText()
+	m.Mail.Quoted = q.quoted(threads.MaxQuoted)
 	commands, rest := readCommands(m.Mail.NewText)
 	m.Mail.Commands = commands
 	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries()

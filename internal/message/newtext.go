@@ -8,11 +8,22 @@ import "strings"
 // lines stay, and so does a signature. When in doubt a line is kept. The time
 // is in proportion to the text.
 func newText(text string) string {
+	return scanQuotes(text).newText()
+}
+
+// scanQuotes judges every line of a text.
+func scanQuotes(text string) *quoteScan {
 	lines := strings.Split(text, "\n")
-	q := quoteScan{lines: lines, drop: make([]bool, len(lines))}
+	q := &quoteScan{lines: lines, drop: make([]bool, len(lines))}
 	q.run()
-	kept := make([]string, 0, len(lines))
-	for i, l := range lines {
+	return q
+}
+
+// newText joins the lines that stay. Those taken out between them leave one
+// empty line.
+func (q *quoteScan) newText() string {
+	kept := make([]string, 0, len(q.lines))
+	for i, l := range q.lines {
 		switch {
 		case !q.drop[i]:
 			if l != "-- " { // the blank is part of it
@@ -24,6 +35,25 @@ func newText(text string) string {
 		}
 	}
 	return strings.TrimRight(strings.TrimLeft(strings.Join(kept, "\n"), "\n"), " \n\t")
+}
+
+// quoted joins the beginning of what was taken out, without its marks.
+func (q *quoteScan) quoted(limit int) string {
+	var b strings.Builder
+	for i, l := range q.lines {
+		if !q.drop[i] {
+			continue
+		}
+		if l = strings.TrimSpace(strings.TrimLeft(l, "> \t\u00a0")); l == "" {
+			continue
+		}
+		if b.Len()+len(l) >= limit {
+			break
+		}
+		b.WriteString(l)
+		b.WriteByte('\n')
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 type quoteScan struct {

@@ -85,6 +85,7 @@ func (m *Message) readHeader() {
 	mail.ReturnPath = m.returnPath()
 	mail.DeliveredTo = m.deliveredTo()
 	mail.From = m.from()
+	m.readRoute()
 	if d := h.Get("Date"); d != "" {
 		mail.Date = parseDate(d)
 		if mail.Date.IsZero() {
@@ -96,6 +97,48 @@ func (m *Message) readHeader() {
 	if mail.MessageID == "" {
 		m.note("no Message-ID")
 	}
+}
+
+// readRoute reads what tells the author of a mail that a list or group sent
+// on in its own name, and Outlook's marks of a conversation.
+func (m *Message) readRoute() {
+	for _, name := range []string{"X-Original-From", "X-Original-Sender", "X-Google-Original-From", "X-MailFrom"} {
+		if m.Mail.OriginalFrom == nil && m.Header.Has(name) {
+			if list := parseAddresses(m.Header.Get(name), m.hint); len(list) > 0 {
+				m.Mail.OriginalFrom = list[:1]
+			}
+		}
+	}
+	for _, name := range []string{"List-Post", "X-BeenThere", "X-Mailing-List", "Mailing-List"} {
+		if list := parseAddresses(listAddress(m.Header.Get(name)), ""); len(list) > 0 && m.Mail.ListPost == "" {
+			m.Mail.ListPost = list[0].Addr
+		}
+	}
+	m.Mail.ThreadIndex = threadIndexOf(m.Header.Get("Thread-Index"))
+	m.Mail.ThreadTopic = clip(decodeWords(m.Header.Get("Thread-Topic"), m.hint), maxSubject)
+}
+
+// listAddress is a field of RFC 2369 without what stands around its address.
+func listAddress(v string) string {
+	v = strings.TrimPrefix(strings.TrimSpace(v), "list ") // "list a@b; contact c@d"
+	if i := strings.IndexAny(v, "?;,"); i >= 0 {
+		v = v[:i]
+	}
+	return v
+}
+
+// threadIndexOf is a Thread-Index without blanks, "" when it is none.
+func threadIndexOf(v string) string {
+	v = strings.Map(dropSpace, v)
+	if len(v) < 30 || len(v) > maxThreadIndex {
+		return ""
+	}
+	for i := 0; i < len(v); i++ {
+		if !isBase64(v[i]) {
+			return ""
+		}
+	}
+	return v
 }
 
 func orEmpty(ids []string) []string {
