@@ -1,6 +1,9 @@
 package threads
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // Span is the time from From until just before Until.
 type Span struct{ From, Until time.Time }
@@ -64,10 +67,20 @@ func presence(e *Engineer, now time.Time, sec int, off Leave) string {
 			return whyAway
 		}
 	}
+	if _, ok := spanAt(e.Calendar, now); ok {
+		return whyAway
+	}
 	if !e.Hours.covers(sec) {
 		return whyHours
 	}
 	return whyOn
+}
+
+// spanAt finds the span that contains t, or else the first behind it, in spans
+// that are in order and do not overlap.
+func spanAt(spans []Span, t time.Time) (i int, contains bool) {
+	i = sort.Search(len(spans), func(i int) bool { return spans[i].Until.After(t) })
+	return i, i < len(spans) && spans[i].Contains(t)
 }
 
 // NextChange is the next instant after now at which anyone comes on or goes
@@ -91,7 +104,7 @@ func (r *Rotation) nextChange(e *Engineer, now time.Time, off Leave) (time.Time,
 	zone := r.Zone(e)
 	t := now.Round(0).In(zone)
 	was := presence(e, t, weekSecond(t), off) == whyOn
-	for range 32 + 4*len(e.Hours.Weeks) + 2*len(e.Away) {
+	for range 32 + 4*len(e.Hours.Weeks) + 2*len(e.Away) + 2*len(e.Calendar) {
 		next, ok := nextEdge(e, t, off)
 		if !ok {
 			return time.Time{}, false
@@ -121,6 +134,11 @@ func nextEdge(e *Engineer, t time.Time, off Leave) (time.Time, bool) {
 			return s.Until.In(t.Location()), true
 		}
 		take(s.From)
+	}
+	if i, ok := spanAt(e.Calendar, t); ok {
+		return e.Calendar[i].Until.In(t.Location()), true
+	} else if i < len(e.Calendar) {
+		take(e.Calendar[i].From)
 	}
 	if len(e.Hours.Weeks) > 0 {
 		take(t.Truncate(time.Second).Add(time.Duration(e.Hours.nextEdge(weekSecond(t))) * time.Second))

@@ -10,11 +10,12 @@ import (
 // never changes once it is made: an edit makes a new one. The zero Rotation
 // has no engineers. All its methods may be called at the same time.
 type Rotation struct {
-	Version   string         // short hash of the file's bytes
+	Version   string         // short hash of the bytes of the file and its calendars
 	Location  *time.Location // zone of engineers who name none; nil is UTC
 	Admins    []string       // addresses that are told when something is wrong
 	Engineers []Engineer     // in the order of the file
 	Topics    []Topic        // in the order of the file: the first that matches counts
+	Teams     []Team         // in the order of the file
 	Policy    Policy
 }
 
@@ -30,15 +31,49 @@ type Engineer struct {
 	Hours    Hours          // when she works; the zero Hours is always
 	Location *time.Location // zone of Hours; nil is the rotation's
 	Away     []Span         // absence written into the file
-	Topics   []string       // names of the topics she owns
+	Topics   []string       // names of the topics she owns, by herself or as one of a team
 	MaxOpen  int            // open conversations at most; 0 is no limit
+
+	// Calendars are the calendar files she names, Calendar the absence in
+	// them, as far ahead as they were read: in order, none touching another.
+	Calendars []string
+	Calendar  []Span
+}
+
+// Team is people who own topics together: see Topic.Team. Their topics are in
+// Engineer.Topics too, so that nobody has to look here to pick.
+type Team struct {
+	Name    string
+	Members []string // keys of engineers, in the order of the file
 }
 
 // Policy is what the file decides for everyone.
 type Policy struct {
 	NobodyOnDuty NobodyOnDuty // "" is NobodyWait
 	KeepOwner    KeepOwner    // "" is KeepWhilePresent
+	Mode         Mode         // "" is ModeAssign
+
+	// OfferFor is how long a new conversation is on offer before it is
+	// assigned; 0 is DefaultOfferFor. It counts with ModeOffer alone.
+	OfferFor time.Duration
+
+	// A customer's first mail, and each later one, is to be answered within
+	// this much business time, see Rotation.Business; 0 is no limit.
+	FirstReplyWithin time.Duration
+	NextReplyWithin  time.Duration
 }
+
+// Mode says how a new conversation comes to its owner.
+type Mode string
+
+// The modes.
+const (
+	ModeAssign Mode = "assign" // whoever has the turn gets it
+	ModeOffer  Mode = "offer"  // everyone on duty gets it, the first to answer has it
+)
+
+// DefaultOfferFor is how long an offer stands where the file does not say.
+const DefaultOfferFor = 15 * time.Minute
 
 // NobodyOnDuty says what becomes of a conversation that comes while nobody is
 // on duty.
@@ -122,4 +157,3 @@ func (e *Engineer) Owns(topic string) bool {
 
 // Share is the weight that counts: at least 1.
 func (e *Engineer) Share() int { return max(e.Weight, 1) }
-

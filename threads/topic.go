@@ -11,6 +11,7 @@ import (
 // mail matches when any one entry of any one list does, whatever its case.
 type Topic struct {
 	Name    string
+	Team    string   // the team that owns it beside engineers who say so; "" for none
 	Subject []string // words or phrases; each matches where a word begins with it
 	Body    []string // likewise, in the text
 	To      []string // addresses, or domains with their subdomains
