@@ -18,12 +18,19 @@ func (d *document) checkFile(f *file, own own) *threads.Rotation {
 	if r.Policy.KeepOwner == "" {
 		r.Policy.KeepOwner = threads.KeepWhilePresent
 	}
+	if r.Policy.Mode == "" {
+		r.Policy.Mode = threads.ModeAssign
+	}
+	if r.Policy.Mode == threads.ModeOffer && r.Policy.OfferFor == 0 {
+		r.Policy.OfferFor = threads.DefaultOfferFor
+	}
 	if len(f.engineers) == 0 && len(d.problems) == 0 {
 		d.report(f.engineersAt, "", "begin one with [[engineer]] and give it name and email", "nobody is in the file; it needs at least one engineer")
 	}
 	d.checkAdmins(f, own)
 	d.checkNames(f)
 	d.checkAddresses(f, own)
+	d.checkTeams(f)
 	d.checkTopics(f)
 	for _, a := range f.admins {
 		r.Admins = append(r.Admins, a.s)
@@ -33,6 +40,9 @@ func (d *document) checkFile(f *file, own own) *threads.Rotation {
 	}
 	for _, t := range f.topics {
 		r.Topics = append(r.Topics, t.Topic)
+	}
+	for _, c := range f.teams {
+		r.Teams = append(r.Teams, c.Team)
 	}
 	return r
 }
@@ -102,48 +112,6 @@ func (d *document) checkAddresses(f *file, own own) {
 	}
 }
 
-// checkTopics joins engineers to topics, both ways.
-func (d *document) checkTopics(f *file) {
-	topics, owned := map[string]*subject{}, map[string]bool{}
-	var names []string
-	for _, t := range f.topics {
-		if t.name.s == "" {
-			continue
-		}
-		key := strings.ToLower(t.name.s)
-		if first := topics[key]; first != nil {
-			line, _ := d.position(first.name.offset)
-			d.report(t.name.offset, t.where, "put both into one", "name: the topic in line %d has this name too", line)
-			continue
-		}
-		topics[key] = t
-		names = append(names, t.name.s)
-	}
-	for _, s := range f.engineers {
-		for _, name := range s.topics {
-			key := strings.ToLower(name.s)
-			switch {
-			case topics[key] == nil:
-				hint := fmt.Sprintf("add a [[topic]] with name = %q", name.s)
-				if near := nearest(name.s, names); near != "" {
-					hint = didYouMean(near)
-				}
-				d.report(name.offset, s.where, hint, "topics: there is no topic %q in the file", name.s)
-			case s.Owns(name.s):
-				d.report(name.offset, s.where, "keep one of them", "topics: %q comes twice", name.s)
-			default:
-				s.Topics = append(s.Topics, topics[key].Name)
-			}
-			owned[key] = true
-		}
-	}
-	for _, t := range f.topics {
-		if t.name.s != "" && !owned[strings.ToLower(t.name.s)] {
-			d.report(t.name.offset, t.where, fmt.Sprintf("add topics = [%q] to an engineer, or take the topic out", t.name.s), "nobody owns it")
-		}
-	}
-}
-
 // warn notes what is allowed and probably not meant.
 func (d *document) warn(f *file, r *threads.Rotation) {
 	note := func(offset int, where, hint, format string, args ...any) {
@@ -153,6 +121,18 @@ func (d *document) warn(f *file, r *threads.Rotation) {
 	}
 	if len(f.admins) == 0 {
 		note(0, "", `add admins = ["…"]`, "no admins: nobody is told when something goes wrong")
+	}
+	if f.offerForAt > 0 && r.Policy.Mode != threads.ModeOffer {
+		note(f.offerForAt, "policy", `write mode = "offer" to have new conversations offered, or take it out`, "offer_for: means nothing while new conversations are assigned")
+	}
+	owned := map[string]bool{}
+	for _, t := range f.topics {
+		owned[strings.ToLower(t.team.s)] = true
+	}
+	for _, c := range f.teams {
+		if !owned[strings.ToLower(c.name.s)] {
+			note(c.offset, c.where, fmt.Sprintf("add team = %q to a topic, or take the team out", c.name.s), "no topic names it")
+		}
 	}
 	if r.Policy.NobodyOnDuty == threads.NobodyAnyone {
 		return

@@ -37,7 +37,9 @@ func Describe(old, new *threads.Rotation, now time.Time) []string {
 		}
 	}
 	c.topics()
+	c.teams()
 	c.rest()
+	c.replies()
 	return c.lines
 }
 
@@ -192,6 +194,9 @@ func (c *changes) topics() {
 			c.say("the topic %s is new", t.Name)
 		case !slices.Equal(was.Subject, t.Subject), !slices.Equal(was.Body, t.Body), !slices.Equal(was.To, t.To), !slices.Equal(was.From, t.From):
 			c.say("the topic %s matches other mail now", t.Name)
+		}
+		if was != nil && was.Team != t.Team {
+			c.say("the topic %s now belongs to %s (was %s)", t.Name, teamOr(t.Team), teamOr(was.Team))
 		}
 	}
 	for i := range c.old.Topics {

@@ -41,6 +41,14 @@ func TestDescribe(t *testing.T) {
 		}
 		return out
 	}
+	tls := func(team string) string {
+		own := ""
+		if team == "" {
+			own = "\n[[engineer]]\nname = \"Owner\"\nemail = \"owner@acme.example\"\ntopics = [\"tls\"]\n"
+		}
+		return own + "[[topic]]\nname = \"tls\"\nsubject = [\"tls\"]\n" + team
+	}
+	core := func(members string) string { return "[[team]]\nname = \"core\"\nmembers = [" + members + "]\n" }
 	tests := []struct{ name, from, to, want string }{
 		{"nothing", before1, before1, ""},
 		{"looks", before1, before1 + "\n# a comment\n", ""},
@@ -64,6 +72,19 @@ func TestDescribe(t *testing.T) {
 		{"admins", before1, with("ops@", "it@"), "it@acme.example is an admin now\nops@acme.example is no longer an admin"},
 		{"policy", before1, before1 + "[policy]\nnobody_on_duty = \"anyone\"\nkeep_owner = \"never\"\n",
 			"anyone gets new mail while nobody is on duty\na customer's next mail goes to whoever has the turn"},
+		{"offer", before1, before1 + "[policy]\nmode = \"offer\"\n", "everyone on duty gets new mail, and whoever answers first has it; after 15m it is assigned"},
+		{"offer for longer", before1 + "[policy]\nmode = \"offer\"\n", before1 + "[policy]\nmode = \"offer\"\noffer_for = \"1h30m\"\n", "new mail is assigned after 1h30m on offer (was 15m)"},
+		{"offer no more", before1 + "[policy]\nmode = \"offer\"\n", before1, "new mail is assigned to whoever has the turn, no longer offered to everyone"},
+		{"deadlines", before1 + "[policy]\nnext_reply_within = \"4h\"\n", before1 + "[policy]\nfirst_reply_within = \"2h\"\n",
+			"a customer's first mail is to be answered within 2h of business time\na customer's further mail may wait for an answer as long as it takes (was 4h)"},
+		{"a deadline", before1 + "[policy]\nnext_reply_within = \"4h\"\n", before1 + "[policy]\nnext_reply_within = \"8h\"\n",
+			"a customer's further mail is to be answered within 8h of business time (was 4h)"},
+		{"a team", before1 + tls(""), before1 + tls("team = \"core\"\n") + core(`"Alice", "Bob Stone", "Dave"`),
+			"Alice now owns the topic tls\nBob Stone now owns the topic tls\nDave now owns the topic tls\nOwner is no longer in the rotation\nthe topic tls now belongs to the team core (was no team)\nthe team core is new: Alice, Bob Stone and Dave"},
+		{"in a team", before1 + tls("team = \"core\"\n") + core(`"Alice"`), before1 + tls("team = \"core\"\n") + core(`"Dave"`),
+			"Alice no longer owns the topic tls\nDave now owns the topic tls\nDave is in the team core now\nAlice is no longer in the team core"},
+		{"team gone", before1 + tls("team = \"core\"\n") + core(`"Alice"`), before1 + tls(""),
+			"Alice no longer owns the topic tls\nOwner joins with weight 1\nthe topic tls now belongs to no team (was the team core)\nthe team core is gone"},
 		{"zone without hours", before1, with("Europe/Berlin", "Europe/London"), ""},
 	}
 	for _, tt := range tests {

@@ -16,8 +16,10 @@ type file struct {
 	engineers   []*seat
 	engineersAt int
 	topics      []*subject
+	teams       []*crew
 	policy      threads.Policy
 	nobodyAt    int
+	offerForAt  int
 }
 
 // seat is one engineer of the file.
@@ -36,6 +38,17 @@ type subject struct {
 	where  string
 	offset int
 	name   text
+	team   text
+	teamed bool // it has the key, good or bad
+}
+
+// crew is one team of the file.
+type crew struct {
+	threads.Team
+	where   string
+	offset  int
+	name    text
+	members []text
 }
 
 // readFile reads all tables; the zone comes first because days and hours are
@@ -57,6 +70,9 @@ func (d *document) readFile(root *table) *file {
 	}
 	for i, t := range d.tables(root, "topic") {
 		f.topics = append(f.topics, d.readTopic(t, i))
+	}
+	for i, t := range d.tables(root, "team") {
+		f.teams = append(f.teams, d.readTeam(t, i))
 	}
 	if e := root.find("policy"); e != nil {
 		d.readPolicy(f, e)
@@ -191,6 +207,10 @@ func (d *document) readTopic(t *table, n int) *subject {
 	meant := d.checkKeys(t, "topic", s.where)
 	s.name = d.required(t, s.where, "name", meant)
 	s.Name = s.name.s
+	if e := t.find("team"); e != nil {
+		s.teamed = true
+		s.team, _ = d.text(s.where, "team", e.value)
+	}
 	words := 0
 	for key, into := range map[string]*[]string{"subject": &s.Subject, "to": &s.To, "from": &s.From, "body": &s.Body} {
 		e := t.find(key)
@@ -226,23 +246,19 @@ func (d *document) party(where, key string, t text) bool {
 	return true
 }
 
-func (d *document) readPolicy(f *file, e *entry) {
-	if e.value.table == nil {
-		d.report(e.value.offset, "", "write [policy] once, and its keys on the lines below", "policy: %s", sayValue(e.value))
-		return
+func (d *document) readTeam(t *table, n int) *crew {
+	c := &crew{where: naming(t, "team", n), offset: t.offset}
+	meant := d.checkKeys(t, "team", c.where)
+	c.name = d.required(t, c.where, "name", meant)
+	c.Name = c.name.s
+	e := t.find("members")
+	switch {
+	case e != nil && e.value.kind == aList && len(e.value.items) == 0:
+		d.report(e.value.offset, c.where, "write names or e-mail addresses of engineers in it, or take the team out", "members: the list is empty")
+	case e != nil:
+		c.members = d.list(c.where, "members", e.value)
+	case !meant["members"]:
+		d.report(t.offset, c.where, `add members = ["…"], with names or e-mail addresses of engineers`, "has no members")
 	}
-	t := e.value.table
-	d.checkKeys(t, "policy", "policy")
-	if e := t.find("mode"); e != nil && e.value.kind == aString && e.value.text == "offer" {
-		d.report(e.value.offset, "policy", `write "assign" or take it out`, `mode: "offer" is not built yet`)
-	} else if e != nil {
-		d.choice("policy", "mode", e.value, "assign")
-	}
-	if e := t.find("nobody_on_duty"); e != nil {
-		f.nobodyAt = e.value.offset
-		f.policy.NobodyOnDuty = threads.NobodyOnDuty(d.choice("policy", "nobody_on_duty", e.value, "wait", "anyone", "admins"))
-	}
-	if e := t.find("keep_owner"); e != nil {
-		f.policy.KeepOwner = threads.KeepOwner(d.choice("policy", "keep_owner", e.value, "while-present", "always", "never"))
-	}
+	return c
 }

@@ -26,13 +26,19 @@ func sections() map[string]section {
 		"share": "weight", "fullname": "name", "full_name": "name",
 	}
 	return map[string]section{
-		"file": {"at the top of the file, before the first [[engineer]]", []string{"timezone", "admins", "engineer", "topic", "policy"}, []string{"team"},
-			map[string]string{"tz": "timezone", "time_zone": "timezone", "admin": "admins", "engineers": "[[engineer]]", "person": "[[engineer]]", "people": "[[engineer]]", "topics": "[[topic]]"}},
+		"file": {"at the top of the file, before the first [[engineer]]", []string{"timezone", "admins", "engineer", "topic", "team", "policy"}, nil,
+			map[string]string{"tz": "timezone", "time_zone": "timezone", "admin": "admins", "engineers": "[[engineer]]", "person": "[[engineer]]", "people": "[[engineer]]", "topics": "[[topic]]",
+				"teams": "[[team]]", "group": "[[team]]", "groups": "[[team]]", "policies": "policy"}},
 		"engineer": {"under an [[engineer]]", []string{"name", "email", "aliases", "weight", "hours", "timezone", "away", "topics", "max_open"}, []string{"calendar"}, person},
-		"topic": {"under a [[topic]]", []string{"name", "subject", "to", "from", "body"}, []string{"team"},
-			map[string]string{"subjects": "subject", "recipient": "to", "sender": "from", "domain": "from", "text": "body", "words": "subject"}},
-		"policy": {"under [policy]", []string{"mode", "nobody_on_duty", "keep_owner"}, []string{"offer_for", "first_reply_within", "next_reply_within"},
-			map[string]string{"nobody": "nobody_on_duty", "off_duty": "nobody_on_duty", "sticky": "keep_owner", "keep": "keep_owner"}},
+		"topic": {"under a [[topic]]", []string{"name", "subject", "to", "from", "body", "team"}, nil,
+			map[string]string{"subjects": "subject", "recipient": "to", "sender": "from", "domain": "from", "text": "body", "words": "subject",
+				"owner": "team", "owners": "team", "teams": "team", "group": "team"}},
+		"team": {"under a [[team]]", []string{"name", "members"}, nil,
+			map[string]string{"member": "members", "people": "members", "engineer": "members", "engineers": "members", "who": "members", "list": "members"}},
+		"policy": {"under [policy]", []string{"mode", "offer_for", "nobody_on_duty", "keep_owner", "first_reply_within", "next_reply_within"}, nil,
+			map[string]string{"nobody": "nobody_on_duty", "off_duty": "nobody_on_duty", "sticky": "keep_owner", "keep": "keep_owner",
+				"offer": "offer_for", "first_reply": "first_reply_within", "reply_within": "first_reply_within", "first_response_within": "first_reply_within",
+				"next_reply": "next_reply_within", "next_response_within": "next_reply_within"}},
 	}
 }
 
@@ -69,7 +75,7 @@ func meantKey(all map[string]section, s section, name string) (hint, key string)
 	if slices.Contains(s.keys, low) {
 		return didYouMean(low), low
 	}
-	for _, other := range []string{"file", "engineer", "topic", "policy"} {
+	for _, other := range []string{"file", "engineer", "topic", "team", "policy"} {
 		if o := all[other]; slices.Contains(o.keys, low) || slices.Contains(o.later, low) {
 			return "it belongs " + o.place, ""
 		}

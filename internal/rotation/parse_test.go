@@ -82,10 +82,22 @@ to      = ["tls@acme.example"]
 from    = ["big.example", "@small.example"]
 body    = ["x509"]
 
+[[topic]]
+name = "billing"
+body = ["invoice"]
+team = "Money"
+
+[[team]]
+name    = "money"
+members = ["alice ng", "J@acme.example"]
+
 [policy]
-mode = "assign"
+mode = "offer"
+offer_for = "1h30m"
 nobody_on_duty = "admins"
 keep_owner = "always"
+first_reply_within = "4h"
+next_reply_within = "90m"
 `
 
 func TestParseWholeFile(t *testing.T) {
@@ -106,12 +118,19 @@ func TestParseWholeFile(t *testing.T) {
 		Admins:   []string{"ops@acme.example"},
 		Engineers: []threads.Engineer{
 			{Key: "alice@acme.example", Name: "Alice Ng", Email: "Alice@acme.example", Aliases: []string{"a.ng@acme.example"}, Weight: 2,
-				Hours: hours, Location: ny, MaxOpen: 15, Topics: []string{"tls"},
+				Hours: hours, Location: ny, MaxOpen: 15, Topics: []string{"tls", "billing"},
 				Away: []threads.Span{{From: day(2026, 12, 20), Until: day(2027, 1, 4)}, {From: day(2026, 11, 2), Until: day(2026, 11, 3)}, {From: day(2026, 11, 4), Until: day(2026, 11, 5)}}},
-			{Key: "j@acme.example", Name: "Jürgen Ötztal", Email: "j@acme.example", Weight: 1, Location: berlin},
+			{Key: "j@acme.example", Name: "Jürgen Ötztal", Email: "j@acme.example", Weight: 1, Location: berlin, Topics: []string{"billing"}},
 		},
-		Topics: []threads.Topic{{Name: "tls", Subject: []string{"certificate", "tls"}, Body: []string{"x509"}, To: []string{"tls@acme.example"}, From: []string{"big.example", "@small.example"}}},
-		Policy: threads.Policy{NobodyOnDuty: threads.NobodyAdmins, KeepOwner: threads.KeepAlways},
+		Topics: []threads.Topic{
+			{Name: "tls", Subject: []string{"certificate", "tls"}, Body: []string{"x509"}, To: []string{"tls@acme.example"}, From: []string{"big.example", "@small.example"}},
+			{Name: "billing", Team: "money", Body: []string{"invoice"}},
+		},
+		Teams: []threads.Team{{Name: "money", Members: []string{"alice@acme.example", "j@acme.example"}}},
+		Policy: threads.Policy{
+			NobodyOnDuty: threads.NobodyAdmins, KeepOwner: threads.KeepAlways, Mode: threads.ModeOffer, OfferFor: 90 * time.Minute,
+			FirstReplyWithin: 4 * time.Hour, NextReplyWithin: 90 * time.Minute,
+		},
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", r, want)
@@ -134,7 +153,7 @@ func TestParseSmallestFile(t *testing.T) {
 			if len(r.Engineers) != 1 || !reflect.DeepEqual(r.Engineers[0], want) {
 				t.Errorf("got %+v", r.Engineers)
 			}
-			if r.Policy != (threads.Policy{NobodyOnDuty: threads.NobodyWait, KeepOwner: threads.KeepWhilePresent}) {
+			if r.Policy != (threads.Policy{NobodyOnDuty: threads.NobodyWait, KeepOwner: threads.KeepWhilePresent, Mode: threads.ModeAssign}) {
 				t.Errorf("policy %+v", r.Policy)
 			}
 			if len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "no admins") {
@@ -154,6 +173,10 @@ func TestWarnings(t *testing.T) {
 			"r:3:3: nobody is on duty Mon 00:00 to Mon 09:00, Mon 17:30 to Tue 09:00, Tue 17:30 to Wed 09:00, Wed 17:30 to Thu 09:00, Thu 17:30 to Fri 09:00, Fri 17:30 to Mon 00:00 (Europe/Berlin); mail that comes then waits; see nobody_on_duty"},
 		{"one is always there", head + engineer("a", `hours = "Mon 09:00-17:30"`) + engineer("b", ""), ""},
 		{"together always", head + engineer("a", `hours = "08:00-20:00"`) + engineer("b", `hours = "20:00-08:00"`), ""},
+		{"offer_for alone", head + engineer("a", "") + "[policy]\noffer_for = \"5m\"\n",
+			"r:8:13: policy: offer_for: means nothing while new conversations are assigned; write mode = \"offer\" to have new conversations offered, or take it out"},
+		{"a team without a topic", head + engineer("a", "") + "[[team]]\nname = \"core\"\nmembers = [\"a\"]\n",
+			"r:7:3: team \"core\": no topic names it; add team = \"core\" to a topic, or take the team out"},
 		{"anyone", head + engineer("a", `hours = "Mon 09:00-17:30"`) + "[policy]\nnobody_on_duty = \"anyone\"\n", ""},
 	}
 	for _, tt := range tests {
