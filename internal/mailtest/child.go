@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,7 +37,7 @@ type child struct {
 	log []string
 }
 
-// startChild starts cmd and waits for its ready line.
+// startChild starts cmd and waits for its ready line; "" does not wait.
 func startChild(name, ready string, cmd *exec.Cmd) (*child, error) {
 	c := &child{name: name, ready: ready, cmd: cmd, ended: make(chan struct{}), done: make(chan struct{})}
 	r, w, err := os.Pipe()
@@ -57,6 +58,9 @@ func startChild(name, ready string, cmd *exec.Cmd) (*child, error) {
 		defer close(c.ended)
 		cmd.Wait() // how it ended is in the log
 	}()
+	if ready == "" {
+		return c, nil
+	}
 	timer := time.NewTimer(startTimeout)
 	defer timer.Stop()
 	select {
@@ -80,7 +84,7 @@ func (c *child) follow(r io.ReadCloser, isReady chan struct{}) {
 		c.mu.Lock()
 		c.log = append(c.log, s.Text())
 		c.mu.Unlock()
-		if !told && strings.Contains(s.Text(), c.ready) {
+		if !told && c.ready != "" && strings.Contains(s.Text(), c.ready) {
 			told = true
 			close(isReady)
 		}
@@ -170,3 +174,18 @@ func freePorts(t testing.TB, n int) []int {
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// needUnpacked is the folder that an environment variable names, where the
+// packages of a server are unpacked; without it, or without program in it, the
+// test is skipped, or fails where the servers are required.
+func needUnpacked(t testing.TB, what, variable, program string) string {
+	t.Helper()
+	dir := os.Getenv(variable)
+	if dir == "" {
+		missing(t, fmt.Sprintf("%s is not unpacked: %s is not set", what, variable))
+	}
+	if _, err := os.Stat(filepath.Join(dir, program)); err != nil {
+		missing(t, fmt.Sprintf("%s is not unpacked: %v", what, err))
+	}
+	return dir
+}

@@ -1,6 +1,6 @@
 // Package mailtest is what tests share: builders of mail, a reader of mail to
-// check what came out, a certificate authority, and a real Dovecot and a real
-// Postfix, started for one test.
+// check what came out, a certificate authority, and real servers (Dovecot,
+// Cyrus, Courier, Postfix), started for one test.
 //
 // The reader uses the standard library and knows nothing of package message,
 // so that the two check each other. The real servers run as children of the
@@ -14,6 +14,7 @@
 // tests import this package.
 //
 // The way through it: Mail (mail.go) builds, Parse (parse.go) reads, NewCA
-// (ca.go) signs, StartDovecot (dovecot.go) and StartPostfix (postfix.go)
-// serve; child.go owns the processes.
+// (ca.go) signs, StartDovecot (dovecot.go), StartCyrus (cyrus.go),
+// StartCourier (courier.go) and StartPostfix (postfix.go) serve; Mailboxes
+// (mailbox.go) looks into what they keep; child.go owns the processes.
 package mailtest

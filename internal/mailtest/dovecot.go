@@ -30,16 +30,15 @@ type DovecotOptions struct {
 // Dovecot is a running Dovecot: IMAP in front, LMTP behind, maildir below.
 // Sent is created and marked \Sent (RFC 6154).
 type Dovecot struct {
-	IMAP  string // address: plain and STARTTLS
-	IMAPS string // address: TLS from the start
-	LMTP  string // address
+	Mailboxes        // IMAP: plain and STARTTLS
+	IMAPS     string // address: TLS from the start
+	LMTP      string // address
 	// AuthSocket is a unix socket with Dovecot's authentication protocol, for
 	// Postfix.
 	AuthSocket string
 	CA         *CA
 
 	t     testing.TB
-	users []User
 	dir   string
 	child *child
 }
@@ -125,9 +124,10 @@ func StartDovecot(t testing.TB, opts DovecotOptions) *Dovecot {
 	dir := serverDir(t, "dovecot")
 	ports := freePorts(t, 3)
 	d := &Dovecot{
-		IMAP: loopback(ports[0]), IMAPS: loopback(ports[1]), LMTP: loopback(ports[2]),
+		Mailboxes: Mailboxes{IMAP: loopback(ports[0]), users: opts.Users},
+		IMAPS:     loopback(ports[1]), LMTP: loopback(ports[2]),
 		AuthSocket: filepath.Join(dir, "auth"), CA: opts.CA,
-		t: t, users: opts.Users, dir: dir,
+		t: t, dir: dir,
 	}
 	v := dovecotOwner(t)
 	v["Dir"], v["CA"], v["Extra"] = dir, opts.CA, opts.Extra

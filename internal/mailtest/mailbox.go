@@ -10,7 +10,14 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 )
 
-// Message is one mail in a mailbox of Dovecot.
+// Mailboxes are the mailboxes of one IMAP server, as its users' own clients
+// see them.
+type Mailboxes struct {
+	IMAP  string // address: plain text
+	users []User
+}
+
+// Message is one mail in a mailbox.
 type Message struct {
 	UID   uint32
 	Flags []string
@@ -20,14 +27,14 @@ type Message struct {
 
 // login opens a session of a user with the folder selected; wake, if not nil,
 // is told of new mail while idling.
-func (d *Dovecot) login(address, folder string, wake chan struct{}) (*imapclient.Client, error) {
+func (m *Mailboxes) login(address, folder string, wake chan struct{}) (*imapclient.Client, error) {
 	var password string
-	for _, u := range d.users {
+	for _, u := range m.users {
 		if u.Address == address {
 			password = u.Password
 		}
 	}
-	conn, err := net.DialTimeout("tcp", d.IMAP, dialTimeout)
+	conn, err := net.DialTimeout("tcp", m.IMAP, dialTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +59,8 @@ func (d *Dovecot) login(address, folder string, wake chan struct{}) (*imapclient
 }
 
 // Messages returns what is in a folder, by UID.
-func (d *Dovecot) Messages(address, folder string) ([]Message, error) {
-	c, err := d.login(address, folder, nil)
+func (m *Mailboxes) Messages(address, folder string) ([]Message, error) {
+	c, err := m.login(address, folder, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +86,9 @@ func fetchAll(c *imapclient.Client) ([]Message, error) {
 		return nil, fmt.Errorf("fetching: %w", err)
 	}
 	list := make([]Message, 0, len(found))
-	for _, m := range found {
-		msg := Message{UID: uint32(m.UID), Time: m.InternalDate, Raw: m.FindBodySection(section)}
-		for _, f := range m.Flags {
+	for _, data := range found {
+		msg := Message{UID: uint32(data.UID), Time: data.InternalDate, Raw: data.FindBodySection(section)}
+		for _, f := range data.Flags {
 			msg.Flags = append(msg.Flags, string(f))
 		}
 		list = append(list, msg)
@@ -90,10 +97,10 @@ func fetchAll(c *imapclient.Client) ([]Message, error) {
 }
 
 // Wait returns the messages of a folder as soon as cond is true of them. It
-// asks at once and whenever Dovecot announces something.
-func (d *Dovecot) Wait(ctx context.Context, address, folder string, cond func([]Message) bool) ([]Message, error) {
+// asks at once and whenever the server announces something.
+func (m *Mailboxes) Wait(ctx context.Context, address, folder string, cond func([]Message) bool) ([]Message, error) {
 	wake := make(chan struct{}, 1)
-	c, err := d.login(address, folder, wake)
+	c, err := m.login(address, folder, wake)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +135,8 @@ func idle(ctx context.Context, c *imapclient.Client, wake chan struct{}) error {
 }
 
 // Append puts a mail into a folder over IMAP; a zero t is now.
-func (d *Dovecot) Append(address, folder string, raw []byte, flags []string, t time.Time) error {
-	c, err := d.login(address, "INBOX", nil)
+func (m *Mailboxes) Append(address, folder string, raw []byte, flags []string, t time.Time) error {
+	c, err := m.login(address, "INBOX", nil)
 	if err != nil {
 		return err
 	}
@@ -149,4 +156,14 @@ func (d *Dovecot) Append(address, folder string, raw []byte, flags []string, t t
 		return fmt.Errorf("appending to %s of %s: %w", folder, address, err)
 	}
 	return nil
+}
+
+// Do runs f in a session of a user with the folder selected.
+func (m *Mailboxes) Do(address, folder string, f func(c *imapclient.Client) error) error {
+	c, err := m.login(address, folder, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return f(c)
 }
