@@ -22,6 +22,9 @@ const (
 	maxMails        = 50 // mails of the customer's side an answer can refer to
 )
 
+// copiesPeriod is the period that Conversation.Copies counts.
+const copiesPeriod = time.Hour
+
 // Conversation is the fold of its events. It is a value for readers: only
 // Apply changes it.
 type Conversation struct {
@@ -38,6 +41,18 @@ type Conversation struct {
 	ClosedAt    time.Time `json:"closed_at,omitzero"`
 	Waits       bool      `json:"waits,omitempty"`      // nobody could be given it
 	Unanswered  bool      `json:"unanswered,omitempty"` // the customer wrote last
+	// Was is who had the conversation before it began to wait.
+	Was string `json:"was,omitempty"`
+	// Asked is when the customer wrote what is still unanswered; Reminded and
+	// Overdue are how far the reply clock has come since.
+	Asked    time.Time `json:"asked,omitzero"`
+	Reminded bool      `json:"reminded,omitempty"` // the owner was, since it is hers
+	Overdue  int       `json:"overdue,omitempty"`  // times the time to reply ran out
+	// Offer is set while everyone on duty may take the conversation.
+	Offer *Offer `json:"offer,omitempty"`
+	// Snoozed is until when nothing is to be done, SnoozedBy who said so.
+	Snoozed   time.Time `json:"snoozed,omitzero"`
+	SnoozedBy string    `json:"snoozed_by,omitempty"`
 
 	Participants []Address `json:"participants"`
 	// Mails are the newest mails of the customer's side: what an answer
@@ -53,6 +68,29 @@ type Conversation struct {
 	Moved  Mark     `json:"moved,omitzero"`
 	Holds  []string `json:"holds,omitempty"` // held mails that are not settled
 	Moves  int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
+	// Copies counts the copies of the hour under way: a loop ends there.
+	Copies Spent `json:"copies,omitzero"`
+}
+
+// Offer is a conversation that is on offer.
+type Offer struct {
+	To    []string  `json:"to"` // engineers who were sent it
+	Until time.Time `json:"until"`
+}
+
+// Spent is what of a budget is used.
+type Spent struct {
+	Since time.Time `json:"since"`
+	N     int       `json:"n"`
+}
+
+// in is the budget after one more use at t.
+func (s Spent) in(t time.Time, period time.Duration) Spent {
+	if since := t.Sub(s.Since); since < 0 || since >= period {
+		s = Spent{Since: t}
+	}
+	s.N++
+	return s
 }
 
 // Heard is a mail of the customer's side.
@@ -70,6 +108,8 @@ type Desk struct {
 	Chain      []string `json:"chain,omitempty"` // ids of what she was sent and wrote, oldest first, bounded
 	Newest     int      `json:"newest"`          // the newest Received event she was sent
 	Seen       int      `json:"seen"`            // the last event when her newest mail was made
+	Told       int      `json:"told,omitempty"`  // the last event when she was told who has it
+	Stub       int      `json:"stub,omitempty"`  // the newest Received event she was sent without its parts
 }
 
 // Mark names an event and who made it.
@@ -100,24 +140,36 @@ func (c Conversation) Apply(e Event) Conversation {
 		}
 		c.Participants = withAddress(c.Participants, b.Customer)
 	case Received:
-		c = c.heard(e.N, b)
+		c = c.heard(e, b)
 	case Joined:
 		c.Participants = withAddress(c.Participants, b.Address)
 	case Assigned:
-		c.Owner, c.Waits = b.Engineer, false
-		if b.From != "" {
+		if b.From != "" || c.Offer != nil {
 			c.Moved = Mark{e.N, b.Engineer}
 		}
+		c.Owner, c.Waits, c.Was, c.Offer, c.Reminded = b.Engineer, false, "", nil, false
 		if b.How == HowFailed {
 			c.Moves++
 		}
 	case Waiting:
-		c.Owner, c.Waits = "", true
+		if c.Owner != "" {
+			c.Was = c.Owner
+		}
+		c.Owner, c.Waits, c.Offer = "", true, nil
+	case Offered:
+		c.Owner, c.Waits, c.Was, c.Offer = "", false, "", &Offer{To: b.To, Until: b.Until}
 	case Copied:
-		c.Desks = c.withDesk(b.Engineer, b.MessageID, func(d *Desk) { d.Newest, d.Seen = max(d.Newest, b.Of), e.N })
+		c.Copies = c.Copies.in(e.At, copiesPeriod)
+		c.Desks = c.withDesk(b.Engineer, b.MessageID, func(d *Desk) {
+			d.Newest, d.Seen = max(d.Newest, b.Of), e.N
+			if b.Stub {
+				d.Stub = max(d.Stub, b.Of)
+			}
+		})
 		c.Pending = without(c.Pending, b.Of)
 	case Accepted:
-		c.Answer, c.Unanswered, c.Moves = Mark{e.N, b.Author}, false, 0
+		c.Answer, c.Moves = Mark{e.N, b.Author}, 0
+		c = c.relieved()
 		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen = e.N })
 		for _, a := range b.Added {
 			c.Participants = withAddress(c.Participants, a)
@@ -131,22 +183,44 @@ func (c Conversation) Apply(e Event) Conversation {
 	case Settled:
 		c.Holds = without(c.Holds, b.Hold)
 	case Closed:
-		c.State, c.ClosedAt, c.Unanswered, c.Pending, c.Waits = StateClosed, e.At, false, nil, false
+		c.State, c.ClosedAt, c.Pending, c.Waits, c.Was, c.Offer = StateClosed, e.At, nil, false, "", nil
+		c.Snoozed, c.SnoozedBy = time.Time{}, ""
+		c = c.relieved()
 	case Reopened:
 		c.State, c.ClosedAt = StateOpen, time.Time{}
 	case Burnt:
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Generation++ })
+	case Snoozed:
+		c.Snoozed, c.SnoozedBy, c.Reminded = b.Until, b.By, false
+	case Woken:
+		c.Snoozed, c.SnoozedBy = time.Time{}, ""
+	case Reminded:
+		c.Reminded = true
+	case Overdue:
+		c.Overdue, c.Reminded = c.Overdue+1, false
+	case Refused:
+		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Told = e.N })
 	case Delivered, Bounced, CameBack:
 		// They tell of a mail, and leave the state as it is.
 	}
 	return c
 }
 
-func (c Conversation) heard(n int, b Received) Conversation {
+// relieved is the conversation with nobody waiting for an answer.
+func (c Conversation) relieved() Conversation {
+	c.Unanswered, c.Asked, c.Reminded, c.Overdue = false, time.Time{}, false, 0
+	return c
+}
+
+// WaitingSince is when the customer wrote what is still unanswered; zero when
+// nothing is.
+func (c *Conversation) WaitingSince() time.Time { return c.Asked }
+
+func (c Conversation) heard(e Event, b Received) Conversation {
 	if b.Silent {
 		return c
 	}
-	h := Heard{Event: n, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo}
+	h := Heard{Event: e.N, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo}
 	if len(h.Reply) == 0 {
 		h.Reply = []Address{b.From}
 	}
@@ -160,8 +234,11 @@ func (c Conversation) heard(n int, b Received) Conversation {
 		c.Mails = c.Mails[len(c.Mails)-maxMails:]
 	}
 	if !b.History {
+		if !c.Unanswered {
+			c.Asked = e.At
+		}
 		c.Unanswered = true
-		c.Pending = append(slices.Clone(c.Pending), n)
+		c.Pending = append(slices.Clone(c.Pending), e.N)
 	}
 	return c
 }

@@ -59,6 +59,9 @@ type (
 		Silent     bool      `json:"silent,omitempty"` // attached without telling anyone
 		Problems   []string  `json:"problems,omitempty"`
 		History    bool      `json:"history,omitempty"`
+		// Parts lists what its text does not show, the first of it: for an
+		// engineer who cannot be sent the mail itself.
+		Parts []Attachment `json:"parts,omitempty"`
 	}
 
 	// Joined says that somebody wrote who was no participant.
@@ -85,7 +88,45 @@ type (
 		Engineer  string `json:"engineer"`
 		OutID     string `json:"out_id"`
 		MessageID string `json:"message_id"`
-		Of        int    `json:"of"` // the Received event
+		Of        int    `json:"of"`             // the Received event
+		Stub      bool   `json:"stub,omitempty"` // its text and a list of its parts
+	}
+
+	// Offered says that everyone who may have the conversation was sent it:
+	// the first to answer or to take it has it, and at Until it is assigned.
+	Offered struct {
+		To    []string  `json:"to"`
+		Until time.Time `json:"until"`
+		Why   string    `json:"why"`
+	}
+
+	// Snoozed says that nothing is to be done until a time, or until the
+	// customer writes; Woken that it is over.
+	Snoozed struct {
+		By    string    `json:"by"`
+		Until time.Time `json:"until"`
+	}
+	Woken struct {
+		Why string `json:"why"`
+	}
+
+	// Reminded says that the owner was reminded of a customer who waits.
+	Reminded struct {
+		Engineer string `json:"engineer"`
+		Why      string `json:"why"`
+	}
+
+	// Overdue says that the time to reply ran out.
+	Overdue struct {
+		Engineer string `json:"engineer,omitempty"` // who had it
+		Why      string `json:"why"`
+	}
+
+	// Refused says that a command was not done, and that she was told why.
+	Refused struct {
+		Engineer string `json:"engineer"`
+		Command  string `json:"command"`
+		Why      string `json:"why"`
 	}
 
 	// Accepted is an engineer's answer, on its way to the customer.
@@ -171,6 +212,7 @@ type How string
 const (
 	HowTurn   How = "turn"   // picked by the rotation
 	HowHanded How = "handed" // picked by the rotation because the owner is not there
+	HowKept   How = "kept"   // it waited until its owner was there again
 	HowTaken  How = "taken"  // she took it or answered it
 	HowHand   How = "hand"   // assigned by a person
 	HowFailed How = "failed" // picked by the rotation because mail to the owner fails
@@ -211,6 +253,12 @@ func (Delivered) kind() string { return "delivered" }
 func (Bounced) kind() string   { return "bounced" }
 func (CameBack) kind() string  { return "came_back" }
 func (Burnt) kind() string     { return "burnt" }
+func (Offered) kind() string   { return "offered" }
+func (Snoozed) kind() string   { return "snoozed" }
+func (Woken) kind() string     { return "woken" }
+func (Reminded) kind() string  { return "reminded" }
+func (Overdue) kind() string   { return "overdue" }
+func (Refused) kind() string   { return "refused" }
 
 // Kind is the stored and logged name of the event.
 func (e Event) Kind() string { return e.Body.kind() }
@@ -280,6 +328,18 @@ func decodeBody(kind string, data []byte) (EventBody, error) {
 		return decodeAs[CameBack](data)
 	case "burnt":
 		return decodeAs[Burnt](data)
+	case "offered":
+		return decodeAs[Offered](data)
+	case "snoozed":
+		return decodeAs[Snoozed](data)
+	case "woken":
+		return decodeAs[Woken](data)
+	case "reminded":
+		return decodeAs[Reminded](data)
+	case "overdue":
+		return decodeAs[Overdue](data)
+	case "refused":
+		return decodeAs[Refused](data)
 	}
 	return nil, fmt.Errorf("this version does not know the kind")
 }
