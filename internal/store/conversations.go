@@ -40,6 +40,9 @@ func (tx *Tx) Commit(c threads.Conversation, events []threads.Event) error {
 			return err
 		}
 	}
+	if err := tx.index(c); err != nil {
+		return err
+	}
 	return tx.put(bConversations, u64(uint64(c.ID)), c)
 }
 

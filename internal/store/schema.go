@@ -12,6 +12,7 @@ package store
 //	chores         seq/8                           → Chore     what is to be done in the mailbox
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
 //	conversations  conversation/8                  → Head      the folded state, derived from events
+//	open           conversation/8                  → OpenConversation  of those that are open, derived
 //	events         conversation/8 n/4              → event     opaque here; threads encodes it
 //	message-ids    id, or '#'+SHA-256 of a long one → []Known  which mail an id stands for
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
@@ -25,14 +26,16 @@ package store
 //	returned       id                              → octet     mails whose copy came back while they were being sent
 //	timers         unixnano/8 name                 → Timer
 //	timer-names    name                            → unixnano/8   the one deadline a name has
-//	rotation       "pointers" | "version" seq/8    → opaque    whose turn it is; every accepted file
+//	rotation       "pointers-" name                → Pointers  whose turn it is
+//	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
+//	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 1
+const schemaVersion = 2
 
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -46,6 +49,7 @@ const (
 	bChores        = "chores"
 	bLedger        = "ledger"
 	bConversations = "conversations"
+	bOpen          = "open"
 	bEvents        = "events"
 	bMessageIDs    = "message-ids"
 	bTexts         = "texts"

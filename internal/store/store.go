@@ -97,6 +97,9 @@ func (s *Store) open(random io.Reader) error {
 	if err := s.db.Update(prepare); err != nil {
 		return fmt.Errorf("preparing %s: %w", path, err)
 	}
+	if err := s.migrate(); err != nil {
+		return fmt.Errorf("preparing %s: %w", path, err)
+	}
 	if s.spool, err = openSpool(filepath.Join(s.dir, spoolDir)); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ func (s *Store) Verify() []error {
 	v := &verifier{pending: map[string]bool{}, holds: map[string]threads.ID{}, refs: map[uint64]uint64{}}
 	v.add(s.View(func(tx *Tx) error {
 		v.conversations(tx)
+		v.openings(tx)
 		v.references(tx)
 		v.outbox(tx)
 		v.timers(tx)

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+
+	"postroom/threads"
+)
+
+// migrations[v] brings a file of schema version v to v+1. Each runs in one
+// transaction with all that follow it; a copy of the file is kept before.
+var migrations = [schemaVersion]func(*Tx) error{
+	1: refold,
+}
+
+// migrate brings an older file to the version this one writes. The copy is
+// named after the version it has; one that is there from an earlier attempt
+// is replaced.
+func (s *Store) migrate() error {
+	version, err := s.version()
+	if err != nil || version == schemaVersion {
+		return err
+	}
+	kept := filepath.Join(s.dir, fmt.Sprintf("%s.v%d", fileName, version))
+	err = s.db.View(func(b *bolt.Tx) error { return b.CopyFile(kept, 0o600) })
+	if err != nil {
+		return fmt.Errorf("keeping a copy of the state as %s: %w", kept, err)
+	}
+	err = s.Update(func(tx *Tx) error {
+		for v := version; v < schemaVersion; v++ {
+			if migrations[v] == nil {
+				return fmt.Errorf("no migration leads on from schema version %d", v)
+			}
+			if err := migrations[v](tx); err != nil {
+				return fmt.Errorf("migrating from schema version %d: %w", v, err)
+			}
+		}
+		return tx.bucket(bMeta).Put([]byte("schema"), u64(schemaVersion))
+	})
+	if err != nil {
+		return err
+	}
+	s.log.Info("migrated", "from", version, "to", schemaVersion, "copy", kept)
+	return nil
+}
+
+func (s *Store) version() (version uint64, err error) {
+	err = s.db.View(func(b *bolt.Tx) error {
+		version = binary.BigEndian.Uint64(b.Bucket([]byte(bMeta)).Get([]byte("schema")))
+		return nil
+	})
+	return version, err
+}
+
+// refold makes the state of every conversation from its events anew: version
+// 2 remembers more of them, and keeps an index of those that are open.
+func refold(tx *Tx) error {
+	var ids []threads.ID
+	err := tx.bucket(bConversations).ForEach(func(k, _ []byte) error {
+		ids = append(ids, threads.ID(binary.BigEndian.Uint64(k)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		events, err := tx.Events(id)
+		if err != nil {
+			return err
+		}
+		if err := tx.Commit(threads.Fold(id, events), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"postroom/threads"
+)
+
+// TestMigrate: a file of version 1 has no index of open conversations, and
+// states that remember less than their events say.
+func TestMigrate(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	events := []threads.Event{
+		{N: 1, At: noon, Body: threads.Opened{Subject: "Printer", Customer: threads.Address{Addr: "jane@client.example"}}},
+		{N: 2, At: noon, Body: threads.Received{MessageID: "<1@client.example>", From: threads.Address{Addr: "jane@client.example"}}},
+		{N: 3, At: noon, Body: threads.Assigned{Engineer: "alice@acme.example", How: threads.HowTurn}},
+		{N: 4, At: noon, Body: threads.Copied{Engineer: "alice@acme.example", OutID: "1.3.1", Of: 2}},
+	}
+	update(t, s, func(tx *Tx) error {
+		c := threads.Fold(1, events)
+		if err := tx.Commit(c, events); err != nil {
+			return err
+		}
+		closed := append(events[:2:2], threads.Event{N: 3, At: noon, Body: threads.Closed{By: "root"}})
+		if err := tx.Commit(threads.Fold(2, closed), closed); err != nil {
+			return err
+		}
+		c.Asked = time.Time{} // version 1 knew nothing of it
+		if err := tx.put(bConversations, u64(1), c); err != nil {
+			return err
+		}
+		if err := tx.b.DeleteBucket([]byte(bOpen)); err != nil {
+			return err
+		}
+		return tx.bucket(bMeta).Put([]byte("schema"), u64(1))
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := OpenReadOnly(slog.New(slog.DiscardHandler), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open := openIn(t, reader); len(open) != 1 || open[0].ID != 1 {
+		t.Errorf("an older file that is only read has %+v open", open)
+	}
+	reader.Close()
+
+	s = openAt(t, dir)
+	sound(t, s)
+	open := openIn(t, s)
+	if len(open) != 1 || open[0].Owner != "alice@acme.example" || !open[0].Since.Equal(noon) || !open[0].Unanswered {
+		t.Errorf("open: %+v", open)
+	}
+	kept := filepath.Join(dir, fileName+".v1")
+	if fi, err := os.Stat(kept); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("the copy of the older file: %v, %v", fi, err)
+	}
+	if err := os.Remove(kept); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	openAt(t, dir)
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("it was migrated twice")
+	}
+}
+
+func openIn(t *testing.T, s *Store) (list []OpenConversation) {
+	t.Helper()
+	view(t, s, func(tx *Tx) error {
+		return tx.EachOpen(func(o OpenConversation) error {
+			list = append(list, o)
+			return nil
+		})
+	})
+	return list
+}
+
+func TestAbsences(t *testing.T) {
+	s := open(t)
+	a := threads.Absence{Cause: threads.CauseReply, Reason: "I am at the sea", Since: noon, Until: noon.Add(24 * time.Hour)}
+	update(t, s, func(tx *Tx) error {
+		if err := tx.AddRotation(RotationVersion{Version: "1"}); err != nil {
+			return err
+		}
+		if err := tx.SetAbsence("zoe@acme.example", a); err != nil {
+			return err
+		}
+		return tx.SetAbsence("alice@acme.example", threads.Absence{Cause: threads.CauseDead, Since: noon})
+	})
+	update(t, s, func(tx *Tx) error { return tx.DropAbsence("alice@acme.example") })
+	view(t, s, func(tx *Tx) error {
+		all, err := tx.Absences()
+		mustEqual(t, "absences", all, threads.Absences{"zoe@acme.example": a})
+		if v, ok, err := tx.LastRotation(); v.Version != "1" || !ok || err != nil {
+			t.Errorf("the newest file: %+v, %v, %v", v, ok, err)
+		}
+		return err
+	})
+}
+
+func TestShiftTimers(t *testing.T) {
+	s := open(t)
+	update(t, s, func(tx *Tx) error {
+		if err := tx.SetTimer(Timer{Name: "a", Due: noon, Conversation: 1}); err != nil {
+			return err
+		}
+		return tx.SetTimer(Timer{Name: "b", Due: noon.Add(time.Hour)})
+	})
+	update(t, s, func(tx *Tx) error { return tx.ShiftTimers(-24 * time.Hour) })
+	view(t, s, func(tx *Tx) error {
+		if at, ok := tx.NextTimer(); !ok || !at.Equal(noon.Add(-24*time.Hour)) {
+			t.Errorf("next: %v, %v", at, ok)
+		}
+		return nil
+	})
+	sound(t, s)
+}
