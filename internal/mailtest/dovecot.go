@@ -41,6 +41,8 @@ type Dovecot struct {
 	t     testing.TB
 	dir   string
 	child *child
+
+	seeded int // calls of Seed, which make names of their own
 }
 
 // dovecotConf is written for both a root test (servers run as their own users)
