@@ -163,13 +163,13 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 
 // keepAnswer keeps the text of an answer as it goes out.
 func (b *batch) keepAnswer(h hand, recipe *message.Recipe) error {
-	sent, err := b.asSent(outgoing{recipe: recipe, letter: h.l})
+	sent, err := rendered(outgoing{recipe: recipe, letter: h.l})
 	if err != nil {
 		return err
 	}
 	text := message.StripAnswer(h.l.msg.Mail.NewText)
 	if sent != nil {
-		text = sent.Text
+		text = message.Read(sent).Mail.Text
 	}
 	return b.tx.SetText(h.c.ID, h.c.Answer.Event, text)
 }

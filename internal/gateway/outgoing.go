@@ -88,8 +88,18 @@ func (b *batch) ownAddress(m *store.OutMail) error {
 // A bigger one is recognised by its Message-ID alone when it comes back.
 const maxReread = store.BigMail
 
-// asSent reads a composed mail as it will come back; nil for a big one.
+// asSent reads what a composed mail will be recognised by when it comes back;
+// nil for a big one.
 func (b *batch) asSent(o outgoing) (*threads.Mail, error) {
+	raw, err := rendered(o)
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	return message.ReadSent(raw), nil
+}
+
+// rendered is a composed mail; nil for a big one.
+func rendered(o outgoing) (message.Source, error) {
 	if o.recipe.Size() > maxReread {
 		return nil, nil
 	}
@@ -102,5 +112,5 @@ func (b *batch) asSent(o outgoing) (*threads.Mail, error) {
 	if err := o.recipe.Render(&raw, sources); err != nil {
 		return nil, fmt.Errorf("reading what was composed: %w", err)
 	}
-	return &message.Read(bytes.NewReader(raw.Bytes())).Mail, nil
+	return bytes.NewReader(raw.Bytes()), nil
 }

@@ -86,8 +86,14 @@ func openEnd(joined, next string) bool {
 
 // bareLine is a line without the marks of emphasis and rules around it.
 func bareLine(s string) string {
+	if n := len(s); n > 0 && letter(s[0]) && letter(s[n-1]) {
+		return s
+	}
 	return strings.Trim(s, " \t*_\u00a0\u200e\u200f\u202a\u202c\u2068\u2069-")
 }
+
+// letter reports an octet that is no mark and no part of one.
+func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || digit(c) || c == '.' || c == ':' }
 
 // mayStart is the cheap test that most lines of prose fail.
 func mayStart(s string) bool {

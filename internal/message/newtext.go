@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // newText is what the author of a mail wrote: text without quotation marks of
 // ">", without the line that introduces a quotation, and without the mail
@@ -82,7 +85,12 @@ func (q *quoteScan) index() {
 	}
 }
 
-func blankLine(s string) bool { return strings.Trim(s, " \t\r\u00a0\u200b\ufeff") == "" }
+func blankLine(s string) bool {
+	if len(s) > 0 && s[0] > ' ' && s[0] < utf8.RuneSelf {
+		return false
+	}
+	return strings.Trim(s, " \t\r\u00a0\u200b\ufeff") == ""
+}
 
 // step judges line i and returns the next one to look at.
 func (q *quoteScan) step(i int) int {

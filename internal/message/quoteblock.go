@@ -1,6 +1,9 @@
 package message
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // headerBlockAt looks for the block that Outlook and its like put above the
 // mail they answer: From, Sent, To and Subject on lines of their own, in any
@@ -64,6 +67,9 @@ const (
 
 // blockLabel reads "From:" and its like at the start of a line.
 func blockLabel(s string) (label blockField, rest string) {
+	if strings.IndexByte(s, ':') < 0 && !strings.Contains(s, "：") {
+		return labelNone, "" // most lines: no need to look closer
+	}
 	s = strings.TrimLeft(s, " \t*_\u00a0\u200e\u200f>|")
 	i := strings.IndexAny(s, ":：")
 	if i <= 0 || i > 40 {
@@ -91,7 +97,7 @@ func blockLabel(s string) (label blockField, rest string) {
 // ruleLine reports a line of underscores, hyphens or equals signs alone.
 func ruleLine(s string) bool {
 	s = strings.Trim(s, " \t>*")
-	if len(s) < 5 {
+	if len(s) < 5 || s[0] != '_' && s[0] != '-' && s[0] != '=' && s[0] < utf8.RuneSelf {
 		return false
 	}
 	return strings.Trim(s, "_") == "" || strings.Trim(s, "-") == "" || strings.Trim(s, "=") == "" || strings.Trim(s, "─━—–") == ""
@@ -100,7 +106,7 @@ func ruleLine(s string) bool {
 // separatorLine reports "-----Original Message-----" and its like.
 func separatorLine(s string) bool {
 	t := strings.TrimSpace(s)
-	if len(t) < 8 || len(t) > 120 {
+	if len(t) < 8 || len(t) > 120 || !strings.ContainsRune("-_*=>", rune(t[0])) && t[0] < utf8.RuneSelf {
 		return false
 	}
 	bare := strings.Trim(t, "-_=*> \t—–─")
