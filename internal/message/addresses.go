@@ -171,7 +171,7 @@ func cleanAddress(s string) string {
 			s = s[i+1:]
 		}
 	}
-	if strings.HasPrefix(s, "=?") {
+	if strings.HasPrefix(s, "=?") && !strings.Contains(s, "?=@") {
 		s = decodeWords(s, "")
 	}
 	if strings.HasPrefix(s, `"`) {

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"io"
 	"strings"
 
@@ -26,6 +27,9 @@ func (m *Message) bounce() (*threads.Bounce, string) {
 		b.Recipients = append(b.Recipients, readStatus(m.textOfReport(p))...)
 	}
 	text := m.reportText()
+	if len(b.Recipients) == 0 {
+		b.Recipients = append(b.Recipients, m.innerRecipients()...)
+	}
 	if len(b.Recipients) == 0 {
 		b.Recipients = append(b.Recipients, m.namedRecipients(text)...)
 	}
@@ -58,8 +62,44 @@ func (m *Message) complaint() (*threads.Bounce, string) {
 			}
 		}
 	}
+	if len(b.Recipients) == 0 {
+		for _, r := range m.complainers() {
+			b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: r.Address, Action: "complaint"})
+		}
+	}
 	m.returned(b, m.reportText())
 	return b, evidence
+}
+
+// innerRecipients are those of a report inside a report: gateways wrap what
+// they relay.
+func (m *Message) innerRecipients() []threads.BounceRecipient {
+	p := find(m.Root, isType("message/rfc822"))
+	if m.depth >= maxInner || p == nil {
+		return nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(m.Open(p), maxReport))
+	if err != nil {
+		return nil
+	}
+	m.inner = read(bytes.NewReader(raw), m.depth+1)
+	if m.inner.Mail.Bounce == nil {
+		return nil
+	}
+	return m.inner.Mail.Bounce.Recipients
+}
+
+// maxInner bounds reports inside reports.
+const maxInner = 2
+
+// complainers are who complained: the recipients the mail complained about
+// went to.
+func (m *Message) complainers() []threads.BounceRecipient {
+	h := m.returnedMail(m.reportText())
+	if list := parseAddresses(h.Get("X-HmXmrOriginalRecipient"), ""); len(list) > 0 {
+		return []threads.BounceRecipient{{Address: list[0].Addr}}
+	}
+	return m.returnedRecipients(h)
 }
 
 // oldComplaint knows the feedback loops that have no report part.
@@ -152,6 +192,9 @@ func readStatus(text string) []threads.BounceRecipient {
 			r.Address = original
 		}
 		if r.Address != "" || r.Action != "" {
+			if r.Status == "" {
+				r.Status = statusCode(r.Diagnostic)
+			}
 			if r.Action == "" {
 				r.Action = actionOfStatus(r.Status)
 			}
@@ -240,7 +283,7 @@ func statusCode(v string) string {
 		if c := v[i]; c != '2' && c != '4' && c != '5' || v[i+1] != '.' || i > 0 && (digit(v[i-1]) || v[i-1] == '.') {
 			continue
 		}
-		if n := codeLength(v[i:]); n > 0 {
+		if n := codeLength(v[i:]); n > 0 && (i+n == len(v) || !isAlnum(v[i+n])) && (i == 0 || !isAlnum(v[i-1])) {
 			return v[i : i+n]
 		}
 	}

@@ -1,11 +1,6 @@
 package message
 
-import (
-	"encoding/json"
-	"strings"
-
-	"postroom/threads"
-)
+import "strings"
 
 // reportEvidence tells a delivery report from other mail: by its type, or by
 // signs of which one alone proves nothing. A person can be called postmaster,
@@ -21,6 +16,9 @@ func (m *Message) reportEvidence() string {
 	}
 	if m.carriesProgram() {
 		return "" // worms look like reports
+	}
+	if e := m.listRefusal(); e != "" {
+		return e
 	}
 	points := 0
 	var signs []string
@@ -157,71 +155,4 @@ func (m *Message) carriesProgram() bool {
 		}
 	}
 	return false
-}
-
-// notice is what Amazon's notification service says of a mail.
-type notice struct {
-	Type string `json:"notificationType"`
-	Mail struct {
-		MessageID   string   `json:"messageId"`
-		Destination []string `json:"destination"`
-		Common      struct {
-			MessageID string `json:"messageId"`
-		} `json:"commonHeaders"`
-	} `json:"mail"`
-	Bounce struct {
-		Recipients []struct {
-			Address    string `json:"emailAddress"`
-			Action     string `json:"action"`
-			Status     string `json:"status"`
-			Diagnostic string `json:"diagnosticCode"`
-		} `json:"bouncedRecipients"`
-	} `json:"bounce"`
-}
-
-// notification reads a report in JSON.
-func (m *Message) notification() (*threads.Bounce, string) {
-	if !strings.Contains(m.Mail.Text, "notificationType") || !strings.HasSuffix(strings.ToLower(m.Mail.Sender().Addr), "@sns.amazonaws.com") {
-		return nil, ""
-	}
-	// The notice may be the text, or a string in an envelope around it.
-	text := strings.ReplaceAll(m.Mail.Text, "\n", "")
-	i := strings.Index(text, "notificationType")
-	i = strings.LastIndexByte(text[:i], '{')
-	if i < 0 {
-		return nil, ""
-	}
-	if text = text[i:]; strings.HasPrefix(text, `{\"`) {
-		text = strings.ReplaceAll(text, `\"`, `"`)
-	}
-	var n notice
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&n); err != nil && n.Type == "" {
-		n.Type = jsonString(text, "notificationType")
-	}
-	action := map[string]string{"bounce": "failed", "complaint": "complaint", "delivery": "delivered"}[strings.ToLower(n.Type)]
-	if action == "" {
-		return nil, ""
-	}
-	b := &threads.Bounce{Action: action, OriginalMessageID: messageID(n.Mail.Common.MessageID), Recipients: []threads.BounceRecipient{}}
-	for _, r := range n.Bounce.Recipients {
-		b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: reportAddress(r.Address), Action: action,
-			Status: statusCode(r.Status), Diagnostic: clip(oneLine(afterType(r.Diagnostic)), maxDiagnostic)})
-	}
-	if len(b.Recipients) == 0 {
-		for _, a := range n.Mail.Destination {
-			b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: reportAddress(a), Action: action})
-		}
-	}
-	b.Recipients = b.Recipients[:min(len(b.Recipients), maxRecipients)]
-	return b, "notification of Amazon SES: " + oneLine(clip(n.Type, 20))
-}
-
-func jsonString(text, key string) string {
-	_, rest, _ := strings.Cut(text, `"`+key+`"`)
-	rest = strings.TrimLeft(rest, ": ")
-	if !strings.HasPrefix(rest, `"`) {
-		return ""
-	}
-	v, _, _ := strings.Cut(rest[1:], `"`)
-	return v
 }

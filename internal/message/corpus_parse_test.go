@@ -33,22 +33,22 @@ func scoreHeader(t *testing.T, c *tally, e *expectation, m *Message) {
 			if key == "from_display_name" && strings.EqualFold(got, sender.Addr) {
 				got = ""
 			}
-			c.check(squash(got) == squash(want), "%s: %s %q, want %q", name, key, got, want)
+			c.check(name+" "+key, squash(got) == squash(want), "%q, want %q", got, want)
 		}
 	}
 	for key, got := range map[string][]string{"in_reply_to": m.Mail.InReplyTo, "references": m.Mail.References} {
 		var want []string
 		if e.get(t, key, &want) {
-			c.check(strings.Join(bare(got), " ") == strings.Join(bare(want), " "), "%s: %s %q, want %q", name, key, got, want)
+			c.check(name+" "+key, strings.Join(bare(got), " ") == strings.Join(bare(want), " "), "%q, want %q", got, want)
 		}
 	}
 	if want, ok := e.text(t, "message_id"); ok {
-		c.check(m.Mail.MessageID == "<"+want+">", "%s: message id %q, want %q", name, m.Mail.MessageID, want)
+		c.check(name+" message id", m.Mail.MessageID == "<"+want+">", "%q, want %q", m.Mail.MessageID, want)
 	}
 	for key, got := range map[string]string{"subject_raw": m.Header.Get("Subject"), "from_raw": m.Header.Get("From")} {
 		if want, ok := e.text(t, key); ok {
 			latin, _ := charmap.ISO8859_1.NewDecoder().String(got)
-			c.check(squash(latin) == squash(want), "%s: %s %q, want %q", name, key, got, want)
+			c.check(name+" "+key, squash(latin) == squash(want), "%q, want %q", got, want)
 		}
 	}
 }
@@ -67,17 +67,17 @@ func scoreBody(t *testing.T, c *tally, e *expectation, m *Message) {
 	for _, key := range []string{"text", "text_equals"} {
 		if want, ok := e.text(t, key); ok && want != "no visible content" {
 			same := got == squash(want) || strings.ReplaceAll(got, "\uFFFD", "?") == squash(want)
-			c.check(same, "%s: %s\n got %.300q\nwant %.300q", name, key, got, squash(want))
+			c.check(name+" "+key, same, "\n got %.300q\nwant %.300q", got, squash(want))
 		}
 	}
 	var parts []string
 	e.get(t, "text_contains", &parts)
 	for _, want := range parts {
-		c.check(strings.Contains(got, squash(want)), "%s: text without %q: %.200q", name, want, got)
+		c.check(name+" text_contains", strings.Contains(got, squash(want)), "without %q: %.200q", want, got)
 	}
 	if want, ok := e.text(t, "html_words"); ok && want != "no visible content" {
 		share := wordShare(got, want)
-		c.check(share >= 0.9, "%s: html words %.2f\n got %.400q\nwant %.400q", name, share, got, want)
+		c.check(name+" html words", share >= 0.9, "%.2f\n got %.400q\nwant %.400q", share, got, want)
 	}
 	scoreAttachments(t, c, e, m)
 }
@@ -128,6 +128,6 @@ func scoreAttachments(t *testing.T, c *tally, e *expectation, m *Message) {
 			found = found || a.Name == want.Filename || a.Type == want.Type && want.Type == "message/rfc822"
 			names = append(names, a.Name)
 		}
-		c.check(found, "%s: no attachment %q among %q", name, want.Filename, names)
+		c.check(name+" attachment "+want.Filename, found, "not among %q", names)
 	}
 }

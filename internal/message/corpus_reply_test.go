@@ -31,19 +31,19 @@ func TestCorpusReply(t *testing.T) {
 				aside++
 				continue
 			}
-			keep.check(lines[plainLine(l)] || strings.Contains(joined, plainLine(l)), "KEEP %s: lost %q", name, l)
+			keep.check(name+" keep", lines[plainLine(l)] || strings.Contains(joined, plainLine(l)), "lost %q", l)
 		}
 		want = nil
 		e.get(t, "drop", &want)
 		for _, l := range want {
-			drop.check(!lines[plainLine(l)], "DROP %s: shown %q", name, l)
+			drop.check(name+" drop", !lines[plainLine(l)], "shown %q", l)
 		}
 		if want, ok := e.text(t, "exact"); ok {
-			exact.check(squash(got) == squash(want), "EXACT %s:\n got %.300q\nwant %.300q", name, got, want)
+			exact.check(name+" exact", squash(got) == squash(want), "\n got %.300q\nwant %.300q", got, want)
 		}
 		var whole bool
 		if e.get(t, "whole", &whole) && whole {
-			exact.check(squash(got) == squash(text), "WHOLE %s:\n got %.500q\nwant %.500q", name, got, text)
+			exact.check(name+" exact", squash(got) == squash(text), "\n got %.500q\nwant %.500q", got, text)
 		}
 	}
 	fmt.Printf("corpus reply: %d keep lines left aside: they introduce a quotation\n", aside)

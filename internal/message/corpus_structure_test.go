@@ -40,7 +40,7 @@ func TestCorpusStructure(t *testing.T) {
 		wantShape := shapeOfXML(want, &leaves)
 		var got [][]byte
 		gotShape := shapeOf(m, m.Root, &got, 0)
-		shape.check(gotShape == wantShape, "%s:\n got %s\nwant %s", e.file(t), gotShape, wantShape)
+		shape.check(e.set+"/"+e.file(t)+" structure", gotShape == wantShape, "\n got %s\nwant %s", gotShape, wantShape)
 		if gotShape != wantShape {
 			continue
 		}
@@ -51,7 +51,7 @@ func TestCorpusStructure(t *testing.T) {
 				continue
 			}
 			a, b := unifyLines(got[i]), unifyLines(data)
-			content.check(bytes.Equal(a, b), "%s %s:\n got %.200q\nwant %.200q", e.file(t), l, a, b)
+			content.check(e.set+"/"+l+" content", bytes.Equal(a, b), "\n got %.200q\nwant %.200q", a, b)
 		}
 	}
 	shape.report("structure", 75)

@@ -24,6 +24,8 @@ type Message struct {
 	cr     bool   // lines end with CR alone
 	hint   string // charset for raw 8-bit text in the header
 	leaves leafFacts
+	depth  int      // reports around this one
+	inner  *Message // the report inside this one, if it was read
 }
 
 // Field is one header field. Value is unfolded, without the line end,

@@ -34,8 +34,10 @@ import (
 
 // Read reads a mail. It never fails; what was wrong is among the problems.
 // The source must stay readable while the Message is used.
-func Read(src Source) *Message {
-	m := &Message{src: src}
+func Read(src Source) *Message { return read(src, 0) }
+
+func read(src Source, depth int) *Message {
+	m := &Message{src: src, depth: depth}
 	m.Mail.Size = max(src.Size(), 0)
 	m.Root, m.cr = scanTree(src, m.Mail.Size, m.note)
 	m.Header = m.Root.Header

@@ -8,12 +8,12 @@ import (
 )
 
 // returned reads the header of the mail that a report returns: attached, as
-// header alone, or below the text.
+// header alone, or below the text. When that is a report itself, the ids it
+// returns count too.
 func (m *Message) returned(b *threads.Bounce, text string) {
 	ids := newIDList()
 	for _, p := range m.Leaves() {
-		switch p.Type {
-		case "message/rfc822", "text/rfc822-headers", "text/rfc822-header", "message/global", "message/global-headers", "message/rfc822-headers", "message/partial":
+		if returnedType(p.Type) {
 			m.returnedHeader(b, ids, m.headerOf(p))
 		}
 	}
@@ -31,6 +31,12 @@ func (m *Message) returned(b *threads.Bounce, text string) {
 	}
 	if b.OriginalMessageID == "" {
 		m.misplacedHeader(b, ids)
+	}
+	if m.inner != nil && m.inner.Mail.Bounce != nil {
+		ids.add(m.inner.Mail.Bounce.OriginalMessageID)
+		for _, id := range m.inner.Mail.Bounce.References {
+			ids.add(id)
+		}
 	}
 	for _, id := range ids.ids {
 		if id != b.OriginalMessageID {
@@ -107,64 +113,52 @@ func headerInText(text string) Header {
 	return h
 }
 
-// namedRecipients finds the recipients of a report that has no fields for
-// them: in a header field of Exim, as a group of fields in the text, on a
-// line of their own.
-func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
-	var list []threads.BounceRecipient
-	add := func(addr, diagnostic string) {
-		for _, r := range list {
-			if strings.EqualFold(r.Address, addr) {
-				return
+// returnedMail is the header of the mail a report returns, as far as it can
+// be found; nil when there is none.
+func (m *Message) returnedMail(text string) Header {
+	for _, p := range m.Leaves() {
+		if returnedType(p.Type) {
+			if h := m.headerOf(p); len(h) > 0 {
+				return h
 			}
 		}
-		if len(list) < 50 {
-			list = append(list, threads.BounceRecipient{Address: addr, Action: actionOfText(m.Mail.Subject, text), Status: statusCode(diagnostic), Diagnostic: clip(oneLine(diagnostic), maxDiagnostic)})
-		}
 	}
-	for _, v := range m.Header.All("X-Failed-Recipients") {
-		for _, a := range parseAddresses(v, "") {
-			add(a.Addr, "")
-		}
-	}
-	if strings.Contains(strings.ToLower(text), "final-recipient:") {
-		return append(list, readStatus(text)...)
-	}
-	lines := strings.Split(clip(text, 16<<10), "\n")
-	for i, l := range lines {
-		if returnedStarts(l) {
-			break
-		}
-		if addr, rest := lineAddress(l); addr != "" {
-			for j := i + 1; j < len(lines) && j < i+6 && strings.TrimSpace(lines[j]) != ""; j++ {
-				if a, _ := lineAddress(lines[j]); a != "" {
-					break
-				}
-				rest += " " + strings.TrimSpace(lines[j])
-			}
-			add(addr, strings.TrimSpace(rest))
-		}
-	}
-	return list
+	_, below := splitReport(text)
+	return readHeaderBlock([]byte(unindent(below)))
 }
 
-// lineAddress reads a line that begins with an address alone: "<a@b>:" as
-// qmail writes, "  a@b" as Exim does.
-func lineAddress(l string) (addr, rest string) {
-	t := strings.TrimLeft(l, " \t*-")
-	if strings.HasPrefix(t, "<") {
-		a, rest, ok := strings.Cut(t[1:], ">")
-		if ok && strings.Count(a, "@") == 1 && !strings.ContainsAny(a, " \t") {
-			return a, strings.TrimLeft(rest, ": ")
+func returnedType(t string) bool {
+	switch t {
+	case "message/rfc822", "text/rfc822-headers", "text/rfc822-header", "message/global", "message/global-headers", "message/rfc822-headers", "message/partial":
+		return true
+	}
+	return false
+}
+
+// splitReport cuts the text of a report where the returned mail begins.
+func splitReport(text string) (lines []string, below string) {
+	at := 0
+	for l := range strings.SplitAfterSeq(text, "\n") {
+		if t := strings.ToLower(strings.TrimSpace(l)); returnedStarts(l) && !strings.HasPrefix(t, "message details:") {
+			if !strings.HasPrefix(t, "received:") && !strings.HasPrefix(t, "return-path:") {
+				at += len(l)
+			}
+			return lines, strings.TrimLeft(text[at:], "\n")
 		}
-		return "", ""
+		lines = append(lines, strings.TrimRight(l, "\n"))
+		at += len(l)
 	}
-	t = strings.TrimSpace(t)
-	t = strings.TrimRight(t, ":")
-	if len(t) < len(l) && strings.Count(t, "@") == 1 && !strings.ContainsAny(t, " \t<>\"/=") && strings.IndexByte(t, '@') > 0 {
-		return t, ""
+	return lines, ""
+}
+
+// unindent takes the indentation of the first line off all lines.
+func unindent(s string) string {
+	t := strings.TrimLeft(s, " \t>|")
+	prefix := s[:len(s)-len(t)]
+	if prefix == "" {
+		return s
 	}
-	return "", ""
+	return strings.ReplaceAll(t, "\n"+prefix, "\n")
 }
 
 // returnedStarts reports the line below which a returned mail stands.
