@@ -57,7 +57,7 @@ func TestAuthenticate(t *testing.T) {
 			m := from(tt.from)
 			m.To = []Address{{Addr: tt.to}}
 			m.InReplyTo, m.References = strings.Fields(tt.irt), strings.Fields(tt.refs)
-			f := Match(x, testNames, m)
+			f := Match(x, testNames, m, monday)
 			a := Authenticate(x, testNames, testRotation(), m, f)
 			if a.Proven != tt.proven || a.Conversation != tt.conv || a.Doubt != tt.doubt || a.Engineer != tt.as {
 				t.Errorf("got %+v (found %+v)", a, f)
@@ -72,14 +72,14 @@ func TestAuthenticate(t *testing.T) {
 		m := from(alice)
 		m.From = append(m.From, Address{Addr: "mallory@evil.example"})
 		m.To = []Address{{Addr: aliceAt7}}
-		if a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m)); a.Proven || a.Doubt != WhyUnproven {
+		if a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday)); a.Proven || a.Doubt != WhyUnproven {
 			t.Errorf("got %+v", a)
 		}
 	})
 	t.Run("a customer's copy of a token burns it", func(t *testing.T) {
 		m := from(jane)
 		m.References = []string{"<token7@x>"}
-		a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m))
+		a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday))
 		if len(a.Burn) != 1 || a.Burn[0] != alice {
 			t.Errorf("burn: %+v", a)
 		}
@@ -115,7 +115,7 @@ func TestMatchOrder(t *testing.T) {
 		if tt.id != "" {
 			m.MessageID = tt.id
 		}
-		if f := Match(x, testNames, m); f.Conversation != tt.conv || f.Reason != tt.reason {
+		if f := Match(x, testNames, m, monday); f.Conversation != tt.conv || f.Reason != tt.reason {
 			t.Errorf("%+v: got %d by %s", tt, f.Conversation, f.Reason)
 		}
 	}

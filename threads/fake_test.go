@@ -31,6 +31,9 @@ func (x *table) Participant(c ID, addr string) bool {
 	return false
 }
 
+func (x *table) Traces(Trace) []ID   { return nil }
+func (x *table) Active(ID) time.Time { return time.Time{} }
+
 var (
 	testNames  = NewNames("support@acme.example", "support+{token}@acme.example")
 	testMinter = NewMinter([]byte("0123456789abcdef0123456789abcdef"))

@@ -57,7 +57,7 @@ func TestDoubtfulProofs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := from(aliceKey)
 			tt.change(m)
-			a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m))
+			a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday))
 			if a.Doubt != tt.doubt || a.Hold != tt.hold {
 				t.Fatalf("authority: %+v", a)
 			}
@@ -78,7 +78,7 @@ func TestLeaversTokenIsNobodys(t *testing.T) {
 	r.Engineers = r.Engineers[1:]
 	m := from(aliceKey)
 	m.To, m.InReplyTo = addrs(mint(TokenReply, aliceKey, 1)), []string{"<m1@acme.example>"}
-	if a := Authenticate(x, testNames, r, m, Match(x, testNames, m)); a.Doubt != WhyForged || a.Proven {
+	if a := Authenticate(x, testNames, r, m, Match(x, testNames, m, monday)); a.Doubt != WhyForged || a.Proven {
 		t.Errorf("authority: %+v", a)
 	}
 }
@@ -131,7 +131,7 @@ func TestCopyAddressIsToldApart(t *testing.T) {
 		x.tokens[token] = Token{Kind: kind, Conversation: 1, OutID: "1.2.0"}
 		m := from("support@acme.example")
 		m.DeliveredTo = []string{testNames.Address(token)}
-		f := Match(x, testNames, m)
+		f := Match(x, testNames, m, monday)
 		if f.OutID != "1.2.0" || (f.CopyOf != "") != (kind == TokenCopy) {
 			t.Errorf("%c: %+v", kind, f)
 		}

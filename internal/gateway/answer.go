@@ -155,6 +155,10 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 	for _, a := range slices.Concat(e.To, e.Cc) {
 		m.Recipients = append(m.Recipients, store.Recipient{Address: a.Addr, State: store.OutQueued})
 	}
+	people := slices.Concat(e.To, e.Cc, e.Added)
+	if err := threads.LearnAnswer(b.tx, h.c.ID, h.c.SubjectBase, people, b.now); err != nil {
+		return err
+	}
 	return b.enqueue(h.c, outgoing{
 		mail: m, recipe: recipe, letter: h.l,
 		known: threads.Known{Kind: threads.KnownAnswer, Event: h.c.Answer.Event, Engineer: e.Author},

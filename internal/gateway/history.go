@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"postroom/internal/message"
 	"postroom/internal/store"
@@ -30,7 +31,8 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	m := &msg.Mail
 	m.BodyDigest = "" // only the header was read
 	ix := b.tx.Index()
-	found := threads.Match(ix, b.g.names, m)
+	at := b.when(m)
+	found := threads.Match(ix, b.g.names, m, at)
 	if o, ok := b.had(ix, m, found, uid); ok {
 		return b.tx.SetOutcome(uid, o)
 	}
@@ -64,14 +66,23 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	if err := b.tx.Commit(c, res); err != nil {
 		return err
 	}
-	l := &letter{uid: uid, msg: msg}
-	if err := b.know(l, threads.KnownTheirs, c.ID, c.N); err != nil {
+	k := threads.Known{Kind: threads.KnownTheirs, Conversation: c.ID, Event: c.N, Header: m.HeaderDigest}
+	if err := threads.Learn(b.tx, b.g.names, m, k, at); err != nil {
 		return err
 	}
 	if err := b.tx.SetUIDOf(c.ID, c.N, uid); err != nil {
 		return err
 	}
 	return b.tx.SetOutcome(uid, store.Outcome{Kind: store.OutcomeHistory, Conversation: uint64(c.ID), Event: c.N})
+}
+
+// when is the time of an old mail: what its Date says, never later than now.
+// It is the clock by which a conversation was active then.
+func (b *batch) when(m *threads.Mail) time.Time {
+	if m.Date.After(b.now) {
+		return b.now
+	}
+	return m.Date
 }
 
 // had reports what an old mail is that is known already: one of ours, or the

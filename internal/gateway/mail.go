@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ func (b *batch) mail(r store.InboxRecord, l *letter) error {
 	}
 	ix := b.tx.Index()
 	m := &l.msg.Mail
-	found := threads.Match(ix, b.g.names, m)
+	found := threads.Match(ix, b.g.names, m, b.now)
 	where := threads.Where{Sent: l.uid.Folder != b.g.cfg.Folder}
 	b.after = append(b.after, func() { b.g.logReceived(l, found) })
 
@@ -143,34 +142,12 @@ func (b *batch) keepText(l *letter, kind threads.KnownKind, id threads.ID, n int
 	return b.tx.SetText(id, n, message.StripAnswer(m.NewText))
 }
 
-// know records what the ids of a mail stand for: its own, and as mentions
-// those it names of mails that have not been seen. An engineer's mail mentions
-// nothing: its ids are ours.
+// know records what a mail stands for, so that what answers it finds it.
 func (b *batch) know(l *letter, kind threads.KnownKind, id threads.ID, n int) error {
 	m := &l.msg.Mail
-	own := m.MessageID
-	if own == "" {
-		own = threads.DigestID(m)
-	}
 	k := threads.Known{Kind: kind, Conversation: id, Event: n, Header: m.HeaderDigest, Body: m.BodyDigest}
-	if err := b.tx.AddKnown(own, k); err != nil {
-		return err
-	}
-	if kind != threads.KnownTheirs || id == 0 {
-		return nil
-	}
-	for _, ref := range bounded(slices.Concat(m.InReplyTo, m.References)) {
-		if err := b.tx.AddKnown(ref, threads.Known{Kind: threads.KnownMention, Conversation: id}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return threads.Learn(b.tx, b.g.names, m, k, b.now)
 }
-
-// maxMentions bounds what one mail can add to the index.
-const maxMentions = 100
-
-func bounded(ids []string) []string { return ids[:min(len(ids), maxMentions)] }
 
 // conversation loads the conversation a mail was matched to, or takes a new
 // number. An old, closed one with another subject is continued as a new one.

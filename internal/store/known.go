@@ -19,8 +19,7 @@ func idKey(id string) []byte {
 	return []byte("#" + hex.EncodeToString(sum[:]))
 }
 
-// AddKnown records one more thing an id stands for. An id keeps at most
-// maxKnown of them; mentions give way to mails.
+// AddKnown implements threads.Recorder.
 func (tx *Tx) AddKnown(id string, k threads.Known) error {
 	if id == "" {
 		return nil
@@ -29,27 +28,12 @@ func (tx *Tx) AddKnown(id string, k threads.Known) error {
 	if err != nil {
 		return err
 	}
-	if k.Kind == threads.KnownMention && len(list) > 0 {
-		return nil // it is known better, or as well
-	}
-	for i, old := range list {
-		if old == k {
-			return nil
-		}
-		if old.Kind == threads.KnownMention && len(list) >= maxKnown {
-			list = append(list[:i], list[i+1:]...)
-			break
-		}
-	}
-	if len(list) >= maxKnown {
+	list, changed := threads.WithKnown(list, k)
+	if !changed {
 		return nil
 	}
-	return tx.put(bMessageIDs, idKey(id), append(list, k))
+	return tx.put(bMessageIDs, idKey(id), list)
 }
-
-// maxKnown bounds what one id can stand for: senders that give every mail the
-// same id must not make a record without end.
-const maxKnown = 64
 
 func (tx *Tx) knowns(id string) ([]threads.Known, error) {
 	var list []threads.Known
@@ -82,7 +66,10 @@ type Index struct {
 // Index returns the transaction's index.
 func (tx *Tx) Index() *Index { return &Index{tx: tx} }
 
-var _ threads.Index = (*Index)(nil)
+var (
+	_ threads.Index    = (*Index)(nil)
+	_ threads.Recorder = (*Tx)(nil)
+)
 
 // Err is the first error met.
 func (ix *Index) Err() error { return ix.err }

@@ -310,11 +310,11 @@ func TestKnown(t *testing.T) {
 	if got := list("<a@b>"); !slices.Equal(got, []threads.KnownKind{threads.KnownMention, threads.KnownTheirs}) {
 		t.Errorf("known: %v", got)
 	}
-	for i := range 2 * maxKnown {
+	for i := range 2 * threads.MaxKnown {
 		add("<a@b>", threads.Known{Kind: threads.KnownTheirs, Conversation: 1, Event: 10 + i})
 	}
 	got := list("<a@b>")
-	if len(got) != maxKnown || slices.Contains(got, threads.KnownMention) {
+	if len(got) != threads.MaxKnown || slices.Contains(got, threads.KnownMention) {
 		t.Errorf("%d entries, mention kept: %v", len(got), slices.Contains(got, threads.KnownMention))
 	}
 	long := "<" + strings.Repeat("x", 40_000) + "@b>"

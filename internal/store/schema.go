@@ -15,6 +15,8 @@ package store
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
 //	events         conversation/8 n/4              → event     opaque here; threads encodes it
 //	message-ids    id, or '#'+SHA-256 of a long one → []Known  which mail an id stands for
+//	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
+//	active         conversation/8                  → octet, unix/8     when its newest mail came or went
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
 //	uids           conversation/8 n/4              → UID       where the mail of an event lies in the mailbox
 //	kept           conversation/8 n/4              → Ref       raw mail a conversation still needs
@@ -36,7 +38,7 @@ const recordVersion = 1
 
 var allBuckets = [...]string{
 	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bOpen, bEvents,
-	bMessageIDs, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
 
@@ -52,6 +54,8 @@ const (
 	bOpen          = "open"
 	bEvents        = "events"
 	bMessageIDs    = "message-ids"
+	bTraces        = "traces"
+	bActive        = "active"
 	bTexts         = "texts"
 	bUIDs          = "uids"
 	bKept          = "kept"
