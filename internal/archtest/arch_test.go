@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"internal/store":            {"threads"},
 	"internal/gateway":          {"threads", "internal/message", "internal/rotation", "internal/store"},
 	"internal/admin":            {"threads", "internal/gateway", "internal/store"},
+	"internal/rehearse":         {"threads", "internal/message", "internal/rotation", "internal/store"},
 	"internal/mailtest/servers": {},
 	"internal/mailtest":         {"*"},
 	"internal/service": {
@@ -39,7 +40,7 @@ var arrows = map[string][]string{
 	"internal/lab":      {"*"},
 	"cmd/postroom": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config", "internal/store",
-		"internal/gateway", "internal/admin", "internal/service", "internal/demo", "internal/mailtest/servers",
+		"internal/gateway", "internal/admin", "internal/service", "internal/demo", "internal/rehearse", "internal/mailtest/servers",
 	},
 }
 
