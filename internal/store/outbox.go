@@ -109,18 +109,6 @@ const (
 	HurdleDeadline DeliveryHurdle = "deadline" // tried until the deadline
 )
 
-func priority(k OutKind) byte {
-	if k == OutAnswer {
-		return 0
-	}
-	return 1
-}
-
-func dueKey(m *OutMail) []byte {
-	k := append([]byte{priority(m.Kind)}, u64(uint64(m.NextAttempt.UnixNano()))...)
-	return append(k, m.ID...)
-}
-
 // Enqueue puts a mail into the outbox. A mail whose ID is there already is
 // left as it is: an effect happens once. The sources are retained here.
 func (tx *Tx) Enqueue(m OutMail) error {
@@ -137,45 +125,37 @@ func (tx *Tx) Enqueue(m OutMail) error {
 
 // Out returns the mail with this ID.
 func (tx *Tx) Out(id string) (OutMail, bool, error) {
-	var m OutMail
-	ok, err := tx.get(bOutbox, []byte(id), &m)
-	return m, ok, err
+	m, ok, err := tx.outRecord([]byte(id))
+	if err != nil || !ok {
+		return m, ok, err
+	}
+	m.Recipe = tx.recipe(&m)
+	return m, true, nil
 }
 
 // SetOut stores a mail and keeps the indexes of what is due and what is
 // unresolved.
 func (tx *Tx) SetOut(m OutMail) error {
-	var old OutMail
-	had, err := tx.get(bOutbox, []byte(m.ID), &old)
+	old, had, err := tx.placeOf(m.ID)
 	if err != nil {
 		return err
 	}
-	if had {
-		if err := tx.unindexOut(&old); err != nil {
-			return err
-		}
-	}
-	switch m.State {
-	case OutQueued:
-		err = tx.bucket(bDue).Put(dueKey(&m), nil)
-		tx.touched(WakeOutbox)
-	case OutUnknown, OutSending:
-		err = tx.bucket(bUnresolved).Put([]byte(m.ID), nil)
-	}
-	if err != nil {
+	if m, err = tx.setRecipe(m); err != nil {
 		return err
 	}
-	return tx.put(bOutbox, []byte(m.ID), m)
+	if err := tx.put(bOutbox, []byte(m.ID), m); err != nil {
+		return err
+	}
+	return tx.reindexOut(m.ID, old, had, placeOf(&m))
 }
 
 // DropOut removes a mail and its references to the spool.
 func (tx *Tx) DropOut(m OutMail) error {
-	var old OutMail
-	had, err := tx.get(bOutbox, []byte(m.ID), &old)
+	old, had, err := tx.outRecord([]byte(m.ID))
 	if err != nil || !had {
 		return err
 	}
-	if err := tx.unindexOut(&old); err != nil {
+	if err := tx.reindexOut(m.ID, placeOf(&old), true, place{}); err != nil {
 		return err
 	}
 	for _, ref := range old.Sources {
@@ -183,17 +163,12 @@ func (tx *Tx) DropOut(m OutMail) error {
 			return err
 		}
 	}
-	if err := tx.bucket(bReturned).Delete([]byte(m.ID)); err != nil {
-		return err
+	for _, name := range []string{bReturned, bRecipes, bOutbox} {
+		if err := tx.bucket(name).Delete([]byte(m.ID)); err != nil {
+			return err
+		}
 	}
-	return tx.bucket(bOutbox).Delete([]byte(m.ID))
-}
-
-func (tx *Tx) unindexOut(m *OutMail) error {
-	if err := tx.bucket(bDue).Delete(dueKey(m)); err != nil {
-		return err
-	}
-	return tx.bucket(bUnresolved).Delete([]byte(m.ID))
+	return nil
 }
 
 // Due returns up to max queued mails whose time has come: answers first, then
@@ -256,7 +231,7 @@ func (tx *Tx) AnyUnresolved() bool {
 	return k != nil
 }
 
-// EachOut walks the outbox.
+// EachOut walks the outbox. The mails come without their recipes.
 func (tx *Tx) EachOut(f func(OutMail) error) error {
 	return tx.bucket(bOutbox).ForEach(func(k, v []byte) error {
 		var m OutMail

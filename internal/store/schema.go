@@ -23,6 +23,7 @@ package store
 //	tokens         SHA-256(token)/16               → Token     what an address or id of ours stands for
 //	holds          id                              → Hold      mail kept back
 //	outbox         id                              → OutMail   mail on its way
+//	recipes        id                              → octets    how the mail of this id is made
 //	due            priority/1 unixnano/8 id        → empty     when the outbox acts on a mail
 //	unresolved     id                              → empty     mails whose acceptance is unknown
 //	returned       id                              → octet     mails whose copy came back while they were being sent
@@ -38,7 +39,7 @@ const recordVersion = 1
 
 var allBuckets = [...]string{
 	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bOpen, bEvents,
-	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
 
@@ -62,6 +63,7 @@ const (
 	bTokens        = "tokens"
 	bHolds         = "holds"
 	bOutbox        = "outbox"
+	bRecipes       = "recipes"
 	bDue           = "due"
 	bUnresolved    = "unresolved"
 	bReturned      = "returned"

@@ -185,6 +185,7 @@ type Tx struct {
 	s       *Store
 	dropped []uint64
 	wake    map[string]bool
+	places  map[string]place // of mails read or written here; see outRecord
 }
 
 func (tx *Tx) bucket(name string) *bolt.Bucket { return tx.b.Bucket([]byte(name)) }

@@ -182,6 +182,16 @@ func (v *verifier) outbox(tx *Tx) {
 	if n := tx.bucket(bUnresolved).Stats().KeyN; n != unresolved {
 		v.addf("outbox: %d mails unresolved, %d listed", unresolved, n)
 	}
+	recipes := tx.bucket(bRecipes)
+	if recipes == nil {
+		return // an earlier version wrote this, and it is only being read
+	}
+	v.add(recipes.ForEach(func(k, _ []byte) error {
+		if tx.bucket(bOutbox).Get(k) == nil {
+			v.addf("recipe %q is of no mail", k)
+		}
+		return nil
+	}))
 }
 
 func (v *verifier) timers(tx *Tx) {
