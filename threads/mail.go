@@ -43,7 +43,10 @@ type Mail struct {
 	InReplyTo  []string `json:"in_reply_to"` // ids with angle brackets, in order
 	References []string `json:"references"`
 
-	From    []Address `json:"from"`
+	From []Address `json:"from"`
+	// FromName is what a From without an address says, "MAILER-DAEMON".
+	FromName string `json:"from_name,omitempty"`
+
 	ReplyTo []Address `json:"reply_to"`
 	To      []Address `json:"to"`
 	Cc      []Address `json:"cc"`

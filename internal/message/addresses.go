@@ -153,6 +153,9 @@ func (p *addressParser) show(name string) string {
 	for len(s) > 1 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
 		s = strings.TrimSpace(s[1 : len(s)-1])
 	}
+	if strings.Trim(s, `<>"',;`) == "" {
+		return "" // stray marks name nobody
+	}
 	return clip(s, maxName)
 }
 

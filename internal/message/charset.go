@@ -44,6 +44,10 @@ func decodeCharset(raw []byte, label string) (text, problem string) {
 		text, name := guess(raw)
 		return text, "unknown charset " + printable(label) + ": read as " + name
 	}
+	if good, bad := utf8Shares(raw[:min(len(raw), guessSample)]); good >= 4 && good > bad {
+		text, name := guess(raw)
+		return text, "charset " + label + " is really " + name
+	}
 	if label == "iso-2022-jp" && high(raw) {
 		text, name := guess(raw)
 		return text, "8-bit octets in iso-2022-jp: read as " + name
@@ -122,7 +126,7 @@ func lookupCharset(label string) encoding.Encoding {
 		return charmap.CodePage437
 	case "iso-2022-kr", "iso-2022-cn", "iso-2022-cn-ext":
 		return nil
-	case "gb_2312-80", "euc-cn", "x-gbk", "cp936", "ms936", "x-cp936":
+	case "iso-gb2312", "gb-2312", "gb_2312", "chinese", "gb_2312-80", "euc-cn", "x-gbk", "cp936", "ms936", "x-cp936":
 		label = "gbk"
 	case "cp949", "ms949", "x-windows-949", "ksc5601", "ks_c_5601", "uhc":
 		label = "euc-kr"

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-func TestCorpusParse(t *testing.T)   { parseScore(t, "parse", 264) }
-func TestCorpusCharset(t *testing.T) { parseScore(t, "charset", 106) }
+func TestCorpusParse(t *testing.T)   { parseScore(t, "parse", 266) }
+func TestCorpusCharset(t *testing.T) { parseScore(t, "charset", 107) }
 
 func parseScore(t *testing.T, purpose string, floor int) {
 	c := &tally{t: t}

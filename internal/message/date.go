@@ -23,7 +23,7 @@ func parseDate(s string) time.Time {
 	return d.time()
 }
 
-func saneYear(y int) bool { return y >= 1970 && y < 2200 }
+func saneYear(y int) bool { return y >= 1900 && y < 2200 }
 
 type looseDate struct {
 	year, month, day  int

@@ -20,12 +20,32 @@ func (s *treeScan) describe(p *Part, defaultType string, depth int) {
 	if len(p.ContentID) > maxID {
 		p.ContentID = ""
 	}
+	if p.Filename == "" && !strings.HasPrefix(p.Type, "text/") && !strings.HasPrefix(p.Type, "multipart/") {
+		p.Filename = p.otherName()
+	}
 	if b := p.Params["boundary"]; len(b) > maxBoundary {
 		delete(p.Params, "boundary")
 		s.note("boundary too long: not used")
 	} else if strings.TrimSpace(b) == "" {
 		delete(p.Params, "boundary")
 	}
+}
+
+// otherName is a file name that stands where programs put it who do not name
+// their parts: Content-Location (RFC 2557 §4.2), and the Content-ID of
+// Outlook, "image001.png@01CD...".
+func (p *Part) otherName() string {
+	location := oneLine(p.Header.Get("Content-Location"))
+	if i := strings.LastIndexAny(location, "/\\"); i >= 0 {
+		location = location[i+1:]
+	}
+	id, _, _ := strings.Cut(p.ContentID, "@")
+	for _, name := range []string{location, id} {
+		if dot := strings.LastIndexByte(name, '.'); dot > 0 && len(name) < 100 && len(name)-dot <= 5 && token(name) && !digit(name[len(name)-1]) {
+			return name
+		}
+	}
+	return ""
 }
 
 // contentType reads Content-Type; what is missing or no type is the default,

@@ -42,6 +42,7 @@ func (m *Message) readLeaves() {
 	sum := sha256.New()
 	var buf []byte
 	for _, p := range m.Leaves() {
+		m.checkEncoding(p)
 		leaf := sha256.New()
 		var w io.Writer = leaf
 		text := strings.HasPrefix(p.Type, "text/")

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,6 +27,13 @@ func guess(raw []byte) (text, name string) {
 		return decodeWith(japanese.ISO2022JP, raw), "iso-2022-jp"
 	}
 	sample := raw[:min(len(raw), guessSample)]
+	// Nothing else looks like many characters of UTF-8: a few octets are broken.
+	if good, bad := utf8Shares(sample); good >= 4 && good > bad {
+		return strings.ToValidUTF8(string(raw), "\uFFFD"), "utf-8"
+	}
+	if fewLetters(sample) {
+		return decodeWith(charmap.Windows1252, raw), "windows-1252"
+	}
 	if shiftJIS(sample) {
 		return decodeWith(japanese.ShiftJIS, raw), "shift_jis"
 	}
@@ -35,6 +43,22 @@ func guess(raw []byte) (text, name string) {
 		}
 	}
 	return decodeWith(charmap.Windows1252, raw), "windows-1252"
+}
+
+// fewLetters reports text with so few octets over 127 that nothing can be
+// counted, all of them letters of western languages: "äöüß" in a row would
+// be two characters of Chinese.
+func fewLetters(sample []byte) bool {
+	n := 0
+	for _, c := range sample {
+		if c < 0x80 {
+			continue
+		}
+		if n++; n > 6 || strings.IndexByte("\xe4\xf6\xfc\xdf\xc4\xd6\xdc\xe9\xe8\xea\xe0\xe2\xe7\xf1\xf3\xed\xfa\xe1\xe3\xf5\xf4\xe5\xe6\xf8\xc9\xc0\xc7\xd1\xc5\xc6\xd8\xee\xef\xfb\xf9\xf2\xec\xeb\x92\x93\x94\x96\x85\x80\xa0\xa7", c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // shiftJIS reports text in which Japanese letters were written in two octets

@@ -16,7 +16,7 @@ const (
 	maxIDs        = 500      // message ids of one kind of field
 	maxID         = 998      // octets of one message id: a line, RFC 5322 §2.1.1
 	maxLine       = 998      // octets of a line that may be sent as it is
-	maxSubject    = 2000     // octets of the decoded subject
+	maxSubject    = 4000     // octets of the decoded subject
 	maxProblems   = 40       // problems noted of one mail
 	maxDecoded    = 1 << 20  // octets of one text part that are decoded for showing
 	maxQuoteDepth = 8        // levels of quotation shown of HTML

@@ -194,6 +194,7 @@ func (m *Message) from() []threads.Address {
 		m.note("no readable From: Return-Path taken")
 		return []threads.Address{{Name: name, Addr: a}}
 	}
+	m.Mail.FromName = name
 	m.note("no readable From")
 	return []threads.Address{}
 }

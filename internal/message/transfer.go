@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"strings"
 )
 
 // base64Value is the value of a base64 digit, -1 for other octets.
@@ -39,6 +40,33 @@ func base64Loose(s string) []byte {
 	d := base64State{table: newBase64Table()}
 	out := d.digits(make([]byte, 0, len(s)*3/4+3), []byte(s))
 	return d.finish(out)
+}
+
+// checkEncoding corrects a text that says it is base64 but is not encoded.
+func (m *Message) checkEncoding(p *Part) {
+	if p.Encoding != "base64" || !strings.HasPrefix(p.Type, "text/") {
+		return
+	}
+	head := make([]byte, 512)
+	n, _ := m.src.ReadAt(head[:min(int64(len(head)), p.End-p.Body)], p.Body)
+	if plainProse(bytes.TrimSpace(head[:n])) {
+		p.Encoding = ""
+		m.note("text that says base64 and is not: read as it is")
+	}
+}
+
+// plainProse reports a text whose first line has words of all lengths, as
+// base64 with blanks in it has not.
+func plainProse(b []byte) bool {
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	words := bytes.Fields(line)
+	uneven := 0
+	for _, w := range words[:max(len(words)-1, 0)] {
+		if len(w)%4 != 0 {
+			uneven++
+		}
+	}
+	return uneven > 0
 }
 
 // base64State decodes base64 across line ends, padding and stray octets.

@@ -207,6 +207,8 @@ func TestTransferEncodings(t *testing.T) {
 		{"BASE64", "aGVsbG8", "hello"},
 		{"base64", "aG*Vs-bG8=", "hello"},
 		{"base64", "aGk=\naGk=\n", "hihi"},
+		{"base64", "aGVs bG8=\n", "hello"},
+		{"base64", "It is no base64\nat all.\n", "It is no base64\nat all.\n"},
 		{"base64", "aGVsbG8=\n_______\nA list about nothing\nhttp://lists.example/\n", "hello"},
 		{"x-uuencode", "junk\nbegin 644 a.txt\n#86)C\n`\nend\n", "abc"},
 		{"nonsense", "as it is", "as it is"},
