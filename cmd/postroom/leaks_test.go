@@ -25,11 +25,7 @@ func (tw *town) checkCustomer(c, e *person) {
 	}
 	for _, raw := range list {
 		p := mailtest.MustParse(t, raw)
-		for _, f := range p.Fields {
-			if !slices.Contains(allowed, f.Name) && !strings.HasPrefix(f.Name, "Content-") {
-				t.Errorf("%s got the field %s: %s", c.address, f.Name, f.Value)
-			}
-		}
+		tw.checkAllowed(c, p)
 		// Once by Postfix and once by Dovecot, both after our submission.
 		if n := len(p.All("Received")); n != 2 {
 			t.Errorf("%s got %d Received lines: %q", c.address, n, p.All("Received"))
@@ -47,6 +43,17 @@ func (tw *town) checkCustomer(c, e *person) {
 		tw.checkLeaks(c, raw, p)
 	}
 	tw.checkThreads(c.address, c.kept(), 1)
+}
+
+// checkAllowed looks for header fields that have no business in a mail to a
+// customer.
+func (tw *town) checkAllowed(c *person, p *mailtest.Parsed) {
+	tw.t.Helper()
+	for _, f := range p.Fields {
+		if !slices.Contains(allowed, f.Name) && !strings.HasPrefix(f.Name, "Content-") {
+			tw.t.Errorf("%s got the field %s: %s", c.address, f.Name, f.Value)
+		}
+	}
 }
 
 // checkLeaks looks for anything internal, in the mail as it stands and in

@@ -51,13 +51,18 @@ func newTown(t testing.TB) *town {
 // send is a customer's mail arriving from elsewhere.
 func (tw *town) send(p *person, raw []byte) {
 	tw.t.Helper()
+	tw.sendTo(p, supportAddr, raw)
+}
+
+func (tw *town) sendTo(p *person, to string, raw []byte) {
+	tw.t.Helper()
 	conn, err := net.Dial("tcp", tw.p.MX)
 	if err != nil {
 		tw.t.Fatal(err)
 	}
 	c := smtp.NewClient(conn)
 	defer c.Close()
-	if err := errors.Join(c.Hello(p.host), c.SendMail(p.address, []string{supportAddr}, bytes.NewReader(p.keep(raw)))); err != nil {
+	if err := errors.Join(c.Hello(p.host), c.SendMail(p.address, []string{to}, bytes.NewReader(p.keep(raw)))); err != nil {
 		tw.t.Fatalf("sending for %s: %v", p.address, err)
 	}
 }
