@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ func loadRotation(cfg *config.Config) (*threads.Rotation, []rotation.Warning, er
 	if cfg.Support.ReplyAddress != "" {
 		own = append(own, cfg.Support.ReplyAddress)
 	}
-	return rotation.Load(cfg.Rotation, own...)
+	return rotation.Load(cfg.Rotation, time.Now(), own...)
 }
 
 // checked is what check found, for machines.

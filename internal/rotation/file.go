@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ type seat struct {
 	name      text
 	addresses []text // the e-mail address first, when there is one
 	topics    []text
+	calendars []text
 }
 
 // subject is one topic of the file.
@@ -181,6 +183,9 @@ func (d *document) readPresence(t *table, s *seat) {
 			s.Hours = hours
 		}
 	}
+	if e := t.find("calendar"); e != nil {
+		d.readCalendarNames(s, e.value)
+	}
 	e := t.find("away")
 	if e == nil {
 		return
@@ -199,6 +204,24 @@ func (d *document) readPresence(t *table, s *seat) {
 			continue
 		}
 		s.Away = append(s.Away, span)
+	}
+}
+
+// readCalendarNames reads the calendar files of an engineer: one or several.
+func (d *document) readCalendarNames(s *seat, v *value) {
+	if v.kind != aList {
+		v = &value{kind: aList, offset: v.offset, items: []*value{v}}
+	}
+	for _, name := range d.list(s.where, "calendar", v) {
+		switch low := strings.ToLower(name.s); {
+		case strings.Contains(low, "://") || strings.HasPrefix(low, "webcal:"):
+			d.report(name.offset, s.where, "save the calendar as a file, and write its name", "calendar: %q is a link", clip(name.s, 80))
+		case slices.Contains(s.Calendars, name.s):
+			d.report(name.offset, s.where, "keep one of them", "calendar: %q comes twice", clip(name.s, 80))
+		default:
+			s.calendars = append(s.calendars, name)
+			s.Calendars = append(s.Calendars, name.s)
+		}
 	}
 }
 

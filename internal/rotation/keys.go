@@ -11,7 +11,6 @@ import (
 type section struct {
 	place string   // where its keys belong, in the words of a hint
 	keys  []string // what may stand in it
-	later []string // what is meant for it but not built yet
 	alias map[string]string
 }
 
@@ -23,19 +22,19 @@ func sections() map[string]section {
 		"holiday": "away", "holidays": "away", "vacation": "away", "vacations": "away", "leave": "away", "absent": "away", "absence": "away",
 		"topic": "topics", "skills": "topics", "owns": "topics", "limit": "max_open", "max": "max_open", "maxopen": "max_open",
 		"working_hours": "hours", "work_hours": "hours", "office_hours": "hours", "shift": "hours", "schedule": "hours",
-		"share": "weight", "fullname": "name", "full_name": "name",
+		"calendars": "calendar", "ics": "calendar", "ical": "calendar", "share": "weight", "fullname": "name", "full_name": "name",
 	}
 	return map[string]section{
-		"file": {"at the top of the file, before the first [[engineer]]", []string{"timezone", "admins", "engineer", "topic", "team", "policy"}, nil,
+		"file": {"at the top of the file, before the first [[engineer]]", []string{"timezone", "admins", "engineer", "topic", "team", "policy"},
 			map[string]string{"tz": "timezone", "time_zone": "timezone", "admin": "admins", "engineers": "[[engineer]]", "person": "[[engineer]]", "people": "[[engineer]]", "topics": "[[topic]]",
 				"teams": "[[team]]", "group": "[[team]]", "groups": "[[team]]", "policies": "policy"}},
-		"engineer": {"under an [[engineer]]", []string{"name", "email", "aliases", "weight", "hours", "timezone", "away", "topics", "max_open"}, []string{"calendar"}, person},
-		"topic": {"under a [[topic]]", []string{"name", "subject", "to", "from", "body", "team"}, nil,
+		"engineer": {"under an [[engineer]]", []string{"name", "email", "aliases", "weight", "hours", "timezone", "away", "calendar", "topics", "max_open"}, person},
+		"topic": {"under a [[topic]]", []string{"name", "subject", "to", "from", "body", "team"},
 			map[string]string{"subjects": "subject", "recipient": "to", "sender": "from", "domain": "from", "text": "body", "words": "subject",
 				"owner": "team", "owners": "team", "teams": "team", "group": "team"}},
-		"team": {"under a [[team]]", []string{"name", "members"}, nil,
+		"team": {"under a [[team]]", []string{"name", "members"},
 			map[string]string{"member": "members", "people": "members", "engineer": "members", "engineers": "members", "who": "members", "list": "members"}},
-		"policy": {"under [policy]", []string{"mode", "offer_for", "nobody_on_duty", "keep_owner", "first_reply_within", "next_reply_within"}, nil,
+		"policy": {"under [policy]", []string{"mode", "offer_for", "nobody_on_duty", "keep_owner", "first_reply_within", "next_reply_within"},
 			map[string]string{"nobody": "nobody_on_duty", "off_duty": "nobody_on_duty", "sticky": "keep_owner", "keep": "keep_owner",
 				"offer": "offer_for", "first_reply": "first_reply_within", "reply_within": "first_reply_within", "first_response_within": "first_reply_within",
 				"next_reply": "next_reply_within", "next_response_within": "next_reply_within"}},
@@ -53,8 +52,6 @@ func (d *document) checkKeys(t *table, in, where string) (meant map[string]bool)
 		name := sayKey(e.name)
 		switch {
 		case slices.Contains(s.keys, e.name):
-		case slices.Contains(s.later, e.name):
-			d.report(e.offset, where, "take it out", "%s: is not built yet", name)
 		default:
 			hint, key := meantKey(all, s, e.name)
 			meant[key] = true
@@ -76,7 +73,7 @@ func meantKey(all map[string]section, s section, name string) (hint, key string)
 		return didYouMean(low), low
 	}
 	for _, other := range []string{"file", "engineer", "topic", "team", "policy"} {
-		if o := all[other]; slices.Contains(o.keys, low) || slices.Contains(o.later, low) {
+		if o := all[other]; slices.Contains(o.keys, low) {
 			return "it belongs " + o.place, ""
 		}
 	}

@@ -33,7 +33,9 @@ func TestBadFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, _, err := Parse("rotation.toml", data, supportOwn...)
+			beside := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata/bad", name)) }
+			now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+			r, _, err := Source{Name: "rotation.toml", Text: data, Own: supportOwn, Calendar: beside, Now: now}.Parse()
 			if err == nil || r != nil {
 				t.Fatalf("was taken: %+v, %v", r, err)
 			}
@@ -227,20 +229,21 @@ func TestManyProblemsAreCut(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	path := filepath.Join(dir, "rotation.toml")
-	if _, _, err := Load(path); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := Load(path, now); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, _, err := Load(dir); err == nil {
+	if _, _, err := Load(dir, now); err == nil {
 		t.Error("a directory was read")
 	}
 	if err := os.WriteFile(path, []byte(wholeFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, _, err := Load(path); err != nil || len(r.Engineers) != 2 {
+	if r, _, err := Load(path, now); err != nil || len(r.Engineers) != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, _, err := Load(path, "alice@ACME.example"); err == nil || !strings.HasPrefix(err.Error(), "rotation.toml:8:11: ") {
+	if _, _, err := Load(path, now, "alice@ACME.example"); err == nil || !strings.HasPrefix(err.Error(), "rotation.toml:8:11: ") {
 		t.Errorf("own address: %v", err)
 	}
 }

@@ -11,11 +11,15 @@
 // never seen the file. A bad edit leaves the last good version in force.
 //
 // It never writes the file, never guesses a value, and keeps nothing on disk.
+// Calendars are read for when somebody is away and for nothing else: what an
+// event is called goes into no message.
 //
 // The way through it: readTree turns bytes into a tree of values that know
 // where they stand; read… fills raw values from tables and reports keys and
 // types that do not fit; check… turns those into the rotation and reports
-// what does not fit together.
+// what does not fit together. The files named ical_* read calendars: lines,
+// zones, times, rules and events become spans of absence. source.go joins it
+// all.
 package rotation
 
 import (
@@ -23,8 +27,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,7 +44,7 @@ const maxProblems = 50
 type Problem struct {
 	File   string
 	Line   int    // from 1; 0 when it concerns no line
-	Column int    // in characters, from 1; 0 when it concerns no line
+	Column int    // in characters, from 1; 0 when it concerns no line, or a line of a calendar
 	Where  string // `engineer "Bob"`; "" at the top of the file
 	Text   string // what was read and what is wrong with it
 	Hint   string // what was probably meant, or what to do; may be ""
@@ -57,7 +59,10 @@ func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	if p.Line > 0 && p.Column > 0 {
+		fmt.Fprintf(&b, ":%d", p.Column)
 	}
 	b.WriteString(": ")
 	if p.Where != "" {
@@ -93,59 +98,15 @@ func Version(data []byte) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// Load reads and parses the file at path. own are addresses nobody in the
-// file may have, see Parse.
-func Load(path string, own ...string) (*threads.Rotation, []Warning, error) {
-	data, err := ReadFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return Parse(filepath.Base(path), data, own...)
-}
-
-// ReadFile reads a rotation file, refusing one above MaxSize before it is in
-// memory and anything but a regular file.
-func ReadFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("reading the rotation file: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("reading the rotation file: %s is not a file", path)
-	case info.Size() > MaxSize:
-		return nil, fmt.Errorf("reading the rotation file: %s has %d octets; %d are the most", path, info.Size(), MaxSize)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the rotation file: %w", err)
-	}
-	return data, nil
-}
-
 // Parse reads a rotation file. name is what messages call it. The error, when
 // there is one, is an Errors with every mistake, and there is no rotation.
 //
 // own are the support mailbox's own addresses, which no engineer or admin may
 // have: mail to her would come straight back. An address with "{token}" in it
-// stands for all that can be made of it.
+// stands for all that can be made of it. A file that names calendars cannot be
+// read so; see Source.
 func Parse(name string, data []byte, own ...string) (*threads.Rotation, []Warning, error) {
-	d := &document{name: name, src: data}
-	if d.refuseBytes() {
-		return nil, nil, d.errors()
-	}
-	root := d.readTree()
-	if root == nil { // the syntax is broken; what follows would be guessing
-		return nil, nil, d.errors()
-	}
-	raw := d.readFile(root)
-	r := d.checkFile(raw, newOwn(own))
-	if err := d.errors(); err != nil {
-		return nil, nil, err
-	}
-	r.Version = Version(data)
-	d.warn(raw, r)
-	d.sort(d.warnings)
-	return r, d.warnings, nil
+	return Source{Name: name, Text: data, Own: own}.Parse()
 }
 
 // CheckAgainst says which engineer's or admin's address is the support
