@@ -107,7 +107,7 @@ func readCommands(text string) (commands []threads.Command, rest string) {
 
 // readNewText fills NewText, Quoted, Commands and AnswerEmpty.
 func (m *Message) readNewText() {
-	q := scanQuotes(m.Mail.Text)
+	q := scanQuotes(m.Mail.Text, m.Mail.ListPost != "")
 	m.Mail.NewText = q.newText()
 	m.Mail.Quoted = q.quoted(threads.MaxQuoted)
 	commands, rest := readCommands(m.Mail.NewText)

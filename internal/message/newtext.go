@@ -11,30 +11,54 @@ import (
 // lines stay, and so does a signature. When in doubt a line is kept. The time
 // is in proportion to the text.
 func newText(text string) string {
-	return scanQuotes(text).newText()
+	return scanQuotes(text, false).newText()
 }
 
-// scanQuotes judges every line of a text.
-func scanQuotes(text string) *quoteScan {
+// scanQuotes judges every line of a text. In a discussion the lines that say
+// whose words follow are kept, if there is anything else to keep: they tell
+// whom among many an answer is for. The header that Outlook copies in English
+// is not: nobody writes such lines himself, while "De:" and "An:" are words.
+func scanQuotes(text string, discussion bool) *quoteScan {
 	lines := strings.Split(text, "\n")
-	q := &quoteScan{lines: lines, drop: make([]bool, len(lines))}
+	q := &quoteScan{lines: lines, drop: make([]bool, len(lines)), lead: make([]bool, len(lines))}
 	q.run()
+	if discussion && q.says() {
+		for i, lead := range q.lead {
+			q.drop[i] = q.drop[i] && !lead
+		}
+	}
 	return q
+}
+
+// says reports a line that stays and is not blank.
+func (q *quoteScan) says() bool {
+	for i, l := range q.lines {
+		if !q.drop[i] && !blankLine(l) {
+			return true
+		}
+	}
+	return false
 }
 
 // newText joins the lines that stay. Those taken out between them leave one
 // empty line.
 func (q *quoteScan) newText() string {
 	kept := make([]string, 0, len(q.lines))
+	gap := false // something was taken out since the last line that says anything
 	for i, l := range q.lines {
+		empty := len(kept) == 0 || kept[len(kept)-1] == ""
 		switch {
-		case !q.drop[i]:
-			if l != "-- " { // the blank is part of it
+		case q.drop[i]:
+			gap = true
+			if !empty {
+				kept = append(kept, "")
+			}
+		case gap && empty && blankLine(l):
+		default:
+			if gap = gap && blankLine(l); l != "-- " { // the blank is part of it
 				l = strings.TrimRight(l, " \t\r\u00a0")
 			}
 			kept = append(kept, l)
-		case len(kept) > 0 && kept[len(kept)-1] != "":
-			kept = append(kept, "")
 		}
 	}
 	return strings.TrimRight(strings.TrimLeft(strings.Join(kept, "\n"), "\n"), " \n\t")
@@ -44,7 +68,7 @@ func (q *quoteScan) newText() string {
 func (q *quoteScan) quoted(limit int) string {
 	var b strings.Builder
 	for i, l := range q.lines {
-		if !q.drop[i] {
+		if !q.drop[i] && !q.lead[i] {
 			continue
 		}
 		if l = strings.TrimSpace(strings.TrimLeft(l, "> \t\u00a0")); l == "" {
@@ -62,7 +86,8 @@ func (q *quoteScan) quoted(limit int) string {
 type quoteScan struct {
 	lines []string
 	drop  []bool
-	next  []int // next line that is not blank
+	lead  []bool // of those dropped: introduces a quotation
+	next  []int  // next line that is not blank
 }
 
 func (q *quoteScan) run() {
@@ -112,6 +137,8 @@ func (q *quoteScan) step(i int) int {
 				n = j - i + m
 			} else if m, s := attributionAt(q.lines, j); s != notAttribution {
 				n = j - i + m
+			} else if m := bareBlockAt(q.lines, j); m > 0 {
+				n = j - i + m
 			}
 		}
 		return q.unmarked(i, n, true)
@@ -128,7 +155,7 @@ func (q *quoteScan) attributed(i, n int, s strength) int {
 	j := q.next[min(i+n, len(q.lines))]
 	switch {
 	case j < len(q.lines) && quotedLine(q.lines[j]):
-		q.take(i, i+n)
+		q.introduce(i, n)
 		return i + n
 	case s == strongAttribution:
 		return q.unmarked(i, n, false)
@@ -143,14 +170,26 @@ func (q *quoteScan) attributed(i, n int, s strength) int {
 func (q *quoteScan) unmarked(i, n int, block bool) int {
 	j := q.next[min(i+n, len(q.lines))]
 	if j < len(q.lines) && quotedLine(q.lines[j]) {
-		q.take(i, i+n)
+		q.introduce(i, n)
 		return i + n
 	}
 	if !block && q.emptyAbove(i) {
 		return i + n
 	}
+	if !block || !plainBlock(q.lines[i:i+n]) {
+		q.introduce(i, n)
+	}
 	q.take(i, len(q.lines))
 	return len(q.lines)
+}
+
+// introduce takes the lines that introduce a quotation.
+func (q *quoteScan) introduce(i, n int) {
+	q.take(i, i+n)
+	for ; n > 0 && i < len(q.lead); n-- {
+		q.lead[i] = true
+		i++
+	}
 }
 
 func (q *quoteScan) take(from, to int) {

@@ -46,12 +46,40 @@ func headerBlockAt(lines []string, i int) int {
 	return done(seen, last, i)
 }
 
+// bareBlockAt looks for the block that eM Client puts below its separator:
+// labels without colons, a sender first.
+func bareBlockAt(lines []string, i int) int {
+	n := 0
+	for n < 8 && i+n < len(lines) && !blankLine(lines[i+n]) {
+		word, _, _ := strings.Cut(strings.TrimSpace(lines[i+n]), " ")
+		if label, _ := blockLabel(word + ":"); n == 0 && label != labelFrom || label == labelNone && n < 3 {
+			return 0
+		}
+		n++
+	}
+	if n < 3 {
+		return 0
+	}
+	return n
+}
+
 // done accepts a block that names a sender and two things more.
 func done(seen map[blockField]bool, last, i int) int {
 	if seen[labelFrom] && len(seen) >= 3 && (seen[labelDate] || seen[labelSubject]) {
 		return last - i + 1
 	}
 	return 0
+}
+
+// plainBlock reports a block of English labels, or none at all.
+func plainBlock(lines []string) bool {
+	for _, l := range lines {
+		if label, _ := blockLabel(l); label != labelNone {
+			t := strings.ToLower(strings.TrimLeft(l, " \t*_\u00a0>|"))
+			return strings.HasPrefix(t, "from") || strings.HasPrefix(t, "sent") || strings.HasPrefix(t, "date") || strings.HasPrefix(t, "to:") || strings.HasPrefix(t, "subject")
+		}
+	}
+	return true
 }
 
 type blockField int

@@ -112,11 +112,28 @@ func TestFlattenHTML(t *testing.T) {
 	}
 }
 
+// TestDiscussion: on a list the lines that tell whose words follow stay, but
+// never alone.
+func TestDiscussion(t *testing.T) {
+	const list = "From: j@c.example\nList-Post: <mailto:l@x.example>\nSubject: Re: a\n\n"
+	for _, c := range []struct{ name, body, want string }{
+		{"before marked text", "On Mon, 2 Mar 2026, Ann wrote:\n> q\nanswer\n", "On Mon, 2 Mar 2026, Ann wrote:\n\nanswer"},
+		{"before unmarked text", "answer\n\nOn Mon, 2 Mar 2026 at 10:00, Ann wrote:\n\nq\nOn Sun, 1 Mar 2026 at 10:00, Bob wrote:\nqq\n", "answer\n\nOn Mon, 2 Mar 2026 at 10:00, Ann wrote:"},
+		{"English header", "answer\n\nFrom: Ann <a@x.example>\nSent: Monday\nTo: l@x.example\nSubject: a\n\nq\n", "answer"},
+		{"nothing but a quotation", "On Mon, 2 Mar 2026, Ann wrote:\n> q\n", ""},
+	} {
+		if got := readMail(list + c.body).Mail.NewText; got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestNewText(t *testing.T) {
 	const quoted = "\n> question one\n> question two\n"
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing quoted", "hello\n\n-- \nJane", "hello\n\n-- \nJane"},
 		{"top", "answer\n\nOn Mon, 2 Mar 2026 at 10:00, Jane <j@x.example> wrote:\n" + quoted, "answer"},
+		{"labels without colons", "answer\n\n------ Original Message ------\nFrom \"Jane\" <j@x.example>\nTo support@acme.example\nDate 29/09/2025 11:15:18\nSubject lights\n\n>one\nmy answer to one\n>two\n", "answer\n\nmy answer to one"},
 		{"wrapped", "answer\n\nOn Mon, 2 Mar 2026 at 10:00, Jane <\nj@x.example> wrote:\n" + quoted, "answer"},
 		{"wrapped inside the address", "answer\n\ntir. 3. mar. 2026 kl. 13:09 skrev Jane <j@x.example\n>:\n" + quoted, "answer"},
 		{"bottom", "Jane wrote:" + quoted + "\nanswer", "answer"},
