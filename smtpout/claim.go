@@ -132,25 +132,45 @@ func (b *batch) claim(room int) error {
 		if err != nil {
 			return err
 		}
-		gone := 0
-		for i := range list {
-			m := &list[i]
-			switch {
-			case b.expired(m):
-				gone++
-				err = b.expire(m, nil)
-			case len(b.claimed) < room:
-				err = b.begin(m)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if gone == 0 {
-			return nil
+		gone, err := b.claimFrom(list, room)
+		if err != nil || gone == 0 || b.meter.full(b.now) {
+			return err
 		}
 	}
 	return nil
+}
+
+// claimFrom goes through due mails, and returns how many of them it gave up.
+func (b *batch) claimFrom(list []store.OutMail, room int) (gone int, err error) {
+	for i := range list {
+		m := &list[i]
+		switch {
+		case b.expired(m):
+			gone++
+			err = b.expire(m, nil)
+		case len(b.claimed) >= room:
+		case b.meter.allows(b.now, b.inHand(), m.Size):
+			err = b.begin(m)
+		default:
+			return gone, nil // the first in line goes first
+		}
+		if err != nil {
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// inHand is what is claimed and has not come back from a worker.
+func (b *batch) inHand() amount {
+	a := b.given
+	for _, j := range b.ready {
+		a.add(j)
+	}
+	for _, j := range b.claimed {
+		a.add(j)
+	}
+	return a
 }
 
 // expired reports whether a mail is to be given up. One that was never tried

@@ -67,6 +67,10 @@ type Config struct {
 	ConnRetry    time.Duration // 1s
 	ConnRetryMax time.Duration // 5m
 
+	// Rate is how much the relay may be handed, whatever the number of
+	// connections.
+	Rate Rate
+
 	// UnclearLimit is how many mails may be claimed at once, and so how many
 	// a crash can leave unknown. More of them share one commit. Default 16.
 	UnclearLimit int

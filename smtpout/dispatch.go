@@ -28,6 +28,7 @@ type dispatcher struct {
 	workers []*worker
 	idle    []*worker // the last one used is the last
 	busy    int       // jobs with the workers
+	given   amount    // the same, for the meter
 	ready   []*job    // claimed, answers first
 	results chan *result
 
@@ -104,6 +105,7 @@ func (d *dispatcher) hand() {
 // give hands a job to a worker, whose channel has room for every claim.
 func (d *dispatcher) give(w *worker, j *job) {
 	d.busy++
+	d.given.add(j)
 	w.load++
 	w.jobs <- j
 }
@@ -135,6 +137,7 @@ func (d *dispatcher) fetchBack() {
 			select {
 			case j := <-w.jobs:
 				d.busy--
+				d.given.sub(j)
 				d.ready = append(d.ready, j)
 				if w.load--; w.load == 0 {
 					d.idle = append(d.idle, w)
@@ -145,7 +148,7 @@ func (d *dispatcher) fetchBack() {
 		}
 	}
 	slices.SortStableFunc(d.ready, func(a, b *job) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.mail.NextAttempt.Compare(b.mail.NextAttempt))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.mail.NextAttempt.Compare(b.mail.NextAttempt), cmp.Compare(a.mail.ID, b.mail.ID))
 	})
 }
 
@@ -169,7 +172,7 @@ func (d *dispatcher) claimed() int { return d.busy + len(d.ready) + len(d.done) 
 func (d *dispatcher) room() int {
 	now := d.now()
 	switch {
-	case d.stopping || d.err != nil || d.relay.paused(now):
+	case d.stopping || d.err != nil || d.relay.paused(now) || d.meter.full(now):
 		return 0
 	case d.relay.failing():
 		return max(0, 1-d.busy-len(d.ready))
@@ -216,6 +219,9 @@ func (d *dispatcher) timer() *time.Timer {
 		if d.look && d.relay.paused(now) {
 			sooner(d.relay.until)
 		}
+		if d.look && d.meter.full(now) {
+			sooner(d.meter.until)
+		}
 		if !d.look && !d.next.IsZero() {
 			sooner(d.next)
 		}
@@ -239,6 +245,10 @@ func (d *dispatcher) take(r *result) {
 		if len(d.done) == 0 {
 			d.since = d.now()
 		}
+		if len(r.accepted) > 0 {
+			d.meter.count(d.now(), r.job.mail.Size)
+		}
+		d.given.sub(r.job)
 		d.judge(r)
 		select {
 		case r = <-d.results:

@@ -52,6 +52,7 @@ type Sender struct {
 	plain    atomic.Bool // the relay's TLS is of no use, and need not be
 	envelope envelope
 	relay    relay
+	meter    meter
 }
 
 // New makes a sender; nothing happens before Run or Drain. jitter returns
@@ -67,6 +68,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store, dial Dial, render Render
 	return &Sender{
 		log: log, cfg: cfg, tls: tlsConfig, store: st, dial: dial, render: render,
 		now: now, jitter: jitter, observer: o, wake: st.Wake(store.WakeOutbox),
+		meter: meter{rate: cfg.Rate},
 	}
 }
 

@@ -91,6 +91,7 @@ const (
 	NoticeHeld     NoticeKind = "held"      // your mail was kept back
 	NoticeForged   NoticeKind = "forged"    // somebody used a token of yours
 	NoticeFailed   NoticeKind = "failed"    // your answer did not arrive
+	NoticeLate     NoticeKind = "late"      // your answer still waits, and is being tried
 	NoticeNobody   NoticeKind = "nobody"    // no engineer could be given it
 	NoticeUnsent   NoticeKind = "unsent"    // no engineer could be sent it
 	NoticeCrossed  NoticeKind = "crossed"   // the customer wrote again before your answer

@@ -69,7 +69,7 @@ type (
 		Engineer  string // a copy is for
 		Of        int    // the Received event of a copy, the Accepted one of an answer
 		Recipient string
-		State     string // sent, failed, unknown, again
+		State     string // sent, failed, unknown, again, late
 		Reply     string
 		// Bounce is set when a report said so, later.
 		Bounce    *BounceRecipient

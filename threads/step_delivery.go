@@ -18,6 +18,10 @@ func (s *step) delivery(in DeliveryIn) {
 		}
 	} else {
 		n = s.event(Delivered{OutID: in.OutID, Recipient: in.Recipient, State: in.State, Reply: in.Reply})
+		if in.State == DeliveryLate {
+			s.answerLate(in, n)
+			return
+		}
 		if in.State != "failed" {
 			return
 		}
@@ -29,6 +33,27 @@ func (s *step) delivery(in DeliveryIn) {
 	s.copyFailed(in, n)
 }
 
+// DeliveryLate is the state of an answer that has been tried for long and is
+// still being tried.
+const DeliveryLate = "late"
+
+// answerLate tells the author, who may know another way to the customer.
+func (s *step) answerLate(in DeliveryIn, n int) {
+	reason := "the mail to " + in.Recipient + " has not been delivered yet"
+	if in.Reply != "" {
+		reason += ": " + in.Reply
+	}
+	s.notify(Notify{Kind: NoticeLate, Engineer: s.orAdmins(in.Author), Reason: reason, Event: n, Answer: in.Of, Quote: true})
+}
+
+// orAdmins is an engineer, or "", which stands for the admins, when she left.
+func (s *step) orAdmins(engineer string) string {
+	if _, ok := s.w.Rotation.Engineer(engineer); !ok {
+		return ""
+	}
+	return engineer
+}
+
 func (s *step) answerFailed(in DeliveryIn, n int) {
 	if s.c.State == StateClosed {
 		s.event(Reopened{Why: "an answer did not arrive"})
@@ -36,11 +61,7 @@ func (s *step) answerFailed(in DeliveryIn, n int) {
 	if in.Quiet {
 		return
 	}
-	whom := in.Author
-	if _, ok := s.w.Rotation.Engineer(whom); !ok {
-		whom = "" // she left: the admins
-	}
-	s.notify(Notify{Kind: NoticeFailed, Engineer: whom, Reason: in.words(), Event: n, Answer: in.Of, Quote: true})
+	s.notify(Notify{Kind: NoticeFailed, Engineer: s.orAdmins(in.Author), Reason: in.words(), Event: n, Answer: in.Of, Quote: true})
 }
 
 func (in DeliveryIn) words() string {

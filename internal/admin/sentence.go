@@ -159,6 +159,8 @@ func stateWords(state string) string {
 		return "the connection broke off, so it may or may not have been taken"
 	case "again":
 		return "it is sent again"
+	case threads.DeliveryLate:
+		return "it still waits, and its author was told"
 	}
 	return state
 }

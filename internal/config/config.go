@@ -124,15 +124,22 @@ type SMTP struct {
 	Deadline time.Duration
 	// UnknownWait is how long our own copy is looked for; over 0.
 	UnknownWait time.Duration
-	// Rate limits the mails; the zero value is no limit.
+	// WarnAfter is when the author of an answer that still waits is told; over 0.
+	WarnAfter time.Duration
+	// Rate limits what the relay is handed; the zero value is no limit.
 	Rate Rate
+	// MaxUnknown is how many mails a crash may leave unknown: 1 to 1000. So
+	// many share the commits of an attempt.
+	MaxUnknown int
 	// Probe is the time between probes; 0 is none.
 	Probe time.Duration
 }
 
-// Rate is a number of mails in a time. The zero value is no limit.
+// Rate is a number of mails, of octets, or of both, in a time. Zero is no
+// limit.
 type Rate struct {
 	Mails int
+	Bytes int64
 	Per   time.Duration
 }
 
@@ -145,10 +152,10 @@ const (
 	SentCopyBCC   SentCopy = "bcc"
 	SentCopyRelay SentCopy = "relay"
 	SentCopyNone  SentCopy = "none"
+	// SentCopyAppend puts it there ourselves, once the relay has taken the
+	// mail; nothing proves an attempt whose end is unknown.
+	SentCopyAppend SentCopy = "append"
 )
-
-// sentCopyAppend is a name the file may come to know.
-const sentCopyAppend SentCopy = "append"
 
 // Envelope says what stands in MAIL FROM.
 type Envelope string
@@ -230,6 +237,8 @@ func defaults() *Config {
 			Envelope:    EnvelopeAuto,
 			Retry:       time.Minute,
 			Deadline:    48 * time.Hour,
+			WarnAfter:   4 * time.Hour,
+			MaxUnknown:  16,
 			UnknownWait: 5 * time.Minute,
 			Probe:       time.Hour,
 		},

@@ -72,8 +72,8 @@ func TestDefaults(t *testing.T) {
 			Envelope:    EnvelopeAuto,
 			Retry:       time.Minute,
 			Deadline:    48 * time.Hour,
-			UnknownWait: 5 * time.Minute,
-			Probe:       time.Hour,
+			UnknownWait: 5 * time.Minute, WarnAfter: 4 * time.Hour, MaxUnknown: 16,
+			Probe: time.Hour,
 		},
 		Engineers: Engineers{Trust: TrustToken, Footer: FooterFull, HoldStale: HoldStaleColleague},
 		State:     State{Dir: "/etc/postroom/state"},
@@ -116,12 +116,13 @@ func TestFull(t *testing.T) {
 			},
 			Connections: 8, SentCopy: SentCopyBCC, Envelope: EnvelopeSupport,
 			Retry: 2 * time.Minute, Deadline: 72 * time.Hour, UnknownWait: 10 * time.Minute,
-			Rate: Rate{Mails: 60, Per: time.Minute},
+			WarnAfter: 2 * time.Hour, MaxUnknown: 32,
+			Rate: Rate{Mails: 60, Bytes: 20e6, Per: time.Minute},
 		},
 		Engineers: Engineers{Trust: TrustToken, Footer: FooterLine, HoldStale: HoldStaleAny, AuthservID: "mx.acme.example"},
 		State:     State{Dir: "/var/lib/postroom"},
 		Admin:     Admin{Listen: "127.0.0.1:9130"},
-		Unbuilt:   []string{"imap.also", "smtp.rate", "engineers.authserv_id", "admin.listen"},
+		Unbuilt:   []string{"imap.also", "engineers.authserv_id", "admin.listen"},
 	}
 	if got := withoutSecrets(c); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -136,9 +137,9 @@ func TestRateAsANumber(t *testing.T) {
 }
 
 func TestUnbuiltOnlyWhenAsked(t *testing.T) {
-	c := mustParse(t, minimal("", "also = []", `probe = "1h"`, "[admin]\nlisten = \"\"\n"))
-	if want := []string{"smtp.probe"}; !reflect.DeepEqual(c.Unbuilt, want) {
-		t.Errorf("unbuilt %q, want %q", c.Unbuilt, want)
+	c := mustParse(t, minimal("", "also = []", "", "[admin]\nlisten = \"\"\n"))
+	if len(c.Unbuilt) > 0 {
+		t.Errorf("unbuilt %q, want none", c.Unbuilt)
 	}
 }
 
@@ -226,8 +227,13 @@ func TestValues(t *testing.T) {
 		{"mixed", first(parseDuration("1h30m")), 90 * time.Minute},
 		{"too many days", first(parseDuration("999999999999d")), "999999999999d"},
 		{"negative days", first(parseDuration("-2d")), "-2d"},
-		{"a rate by the hour", first(parseRate("1000/h")), Rate{1000, time.Hour}},
+		{"a rate by the hour", first(parseRate("1000/h")), Rate{Mails: 1000, Per: time.Hour}},
 		{"a rate of none", first(parseRate("0/m")), "0/m"},
+		{"a rate of octets", first(parseRate("20MB/m")), Rate{Bytes: 20e6, Per: time.Minute}},
+		{"a rate of both", first(parseRate("60/m, 500kB/m")), Rate{Mails: 60, Bytes: 500e3, Per: time.Minute}},
+		{"a rate of two times", first(parseRate("60/m 1GB/h")), "two of them"},
+		{"a rate twice", first(parseRate("60/m 70/m")), "60/m 70/m"},
+		{"a rate without a unit", first(parseRate("1TB/m")), "1TB/m"},
 		{"a rate without a time", first(parseRate("7")), `"7"`},
 		{"probe off", first(parseProbe("off")), time.Duration(0)},
 		{"a day", first(parseStart("2026-02-30")), "2026-02-30"},

@@ -57,12 +57,14 @@ func (p *parser) settings() []setting {
 	list = append(list, serverSettings("smtp", &c.SMTP.Server, p.filePath)...)
 	return append(list,
 		setting{"smtp.connections", integer(&c.SMTP.Connections, 1, 64)},
-		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, parseSentCopy)},
+		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, SentCopyAppend, SentCopyNone))},
 		setting{"smtp.envelope", text(&c.SMTP.Envelope, oneOf(EnvelopeAuto, EnvelopeBounce, EnvelopeSupport))},
 		setting{"smtp.retry", duration(&c.SMTP.Retry, parseDuration)},
 		setting{"smtp.deadline", duration(&c.SMTP.Deadline, parseDuration)},
 		setting{"smtp.unknown_wait", duration(&c.SMTP.UnknownWait, parseDuration)},
+		setting{"smtp.warn_after", duration(&c.SMTP.WarnAfter, parseDuration)},
 		setting{"smtp.rate", rate(&c.SMTP.Rate)},
+		setting{"smtp.max_unknown", integer(&c.SMTP.MaxUnknown, 1, 1000)},
 		setting{"smtp.probe", duration(&c.SMTP.Probe, parseProbe)},
 		setting{"engineers.trust", text(&c.Engineers.Trust, parseTrust)},
 		setting{"engineers.footer", text(&c.Engineers.Footer, oneOf(FooterFull, FooterLine, FooterNone))},
@@ -98,8 +100,6 @@ func (p *parser) unbuilt() []string {
 		asked bool
 	}{
 		{"imap.also", len(c.IMAP.Also) > 0},
-		{"smtp.rate", c.SMTP.Rate != Rate{}},
-		{"smtp.probe", c.SMTP.Probe > 0},
 		{"engineers.authserv_id", c.Engineers.AuthservID != ""},
 		{"admin.listen", c.Admin.Listen != ""},
 	} {

@@ -134,29 +134,6 @@ func parseProbe(s string) (time.Duration, *fault) {
 	return parseDuration(s)
 }
 
-// rate reads "60/m", or 60, which is the same.
-func rate(dst *Rate) setter {
-	return func(p *parser, e entry) {
-		if e.kind == unstable.Integer {
-			n := 0
-			integer(&n, 1, 1_000_000)(p, e)
-			*dst = Rate{Mails: n, Per: time.Minute}
-			return
-		}
-		text(dst, parseRate)(p, e)
-	}
-}
-
-func parseRate(s string) (Rate, *fault) {
-	number, unit, _ := strings.Cut(s, "/")
-	n, err := strconv.Atoi(number)
-	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[unit]
-	if err != nil || n < 1 || per == 0 {
-		return Rate{}, faultf(`write mails and time, as "60/m" or "1000/h"`, "%s is no rate", show(s))
-	}
-	return Rate{Mails: n, Per: per}, nil
-}
-
 // start reads "now", "all", or a day, which TOML may know as one.
 func start(dst *Start) setter {
 	return func(p *parser, e entry) {
@@ -205,14 +182,6 @@ func parseTrust(s string) (Trust, *fault) {
 		return "", faultf(`write "token" until then`, "%q is not built yet", s)
 	}
 	return t, f
-}
-
-func parseSentCopy(s string) (SentCopy, *fault) {
-	c, f := oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, sentCopyAppend, SentCopyNone)(s)
-	if c == sentCopyAppend {
-		return "", faultf(`write "bcc" until then`, "%q is not built yet", s)
-	}
-	return c, f
 }
 
 // parsePlain reads a name that goes onto the wire or the disk.

@@ -141,6 +141,8 @@ func (b *batch) timer(t store.Timer) error {
 	switch {
 	case t.Name == parkedTimer:
 		return b.unpark(false)
+	case strings.HasPrefix(t.Name, lateTimer):
+		return b.late(t)
 	case strings.HasPrefix(t.Name, waitTimer):
 		c, ok, err := b.tx.Conversation(threads.ID(t.Conversation))
 		if err != nil || !ok {

@@ -250,7 +250,7 @@ func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
 	if err != nil {
 		return err
 	}
-	if err := b.tx.DropOut(m); err != nil {
+	if err := b.dropOut(m); err != nil {
 		return err
 	}
 	return b.enqueue(c, outgoing{
@@ -271,7 +271,7 @@ func (b *batch) hopeless(m store.OutMail, p store.DeliveryHurdle) error {
 			return err
 		}
 	}
-	return b.tx.DropOut(m)
+	return b.dropOut(m)
 }
 
 // mailtos turns actions into links: a mail with the command in its body, to

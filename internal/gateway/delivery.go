@@ -113,7 +113,7 @@ func (b *batch) dropIfDone(m store.OutMail) error {
 			return nil
 		}
 	}
-	return b.tx.DropOut(m)
+	return b.dropOut(m)
 }
 
 // unknown handles a mail that may or may not have been accepted.
@@ -159,7 +159,7 @@ func (b *batch) returned(known threads.Known, found threads.Found, alias string)
 	}
 	switch {
 	case ok && of != m.CopyNo:
-		if err := b.late(m, of); err != nil {
+		if err := b.lateCopy(m, of); err != nil {
 			return err
 		}
 	case ok && m.State == store.OutUnknown:
@@ -190,9 +190,9 @@ func (b *batch) returned(known threads.Known, found threads.Found, alias string)
 	return err
 }
 
-// late handles the copy of an attempt that has been given up: those it may
+// lateCopy handles the copy of an attempt that has been given up: those it may
 // have reached have the mail, and are not sent it again.
-func (b *batch) late(m store.OutMail, of int) error {
+func (b *batch) lateCopy(m store.OutMail, of int) error {
 	for i := range m.Recipients {
 		r := &m.Recipients[i]
 		open := r.State == store.OutQueued || r.State == store.OutUnknown
@@ -246,7 +246,7 @@ func (b *batch) proven(m store.OutMail) error {
 		}
 	}
 	if !open {
-		return b.tx.DropOut(m)
+		return b.dropOut(m)
 	}
 	m.State, m.NextAttempt, m.Accepted = store.OutQueued, b.now, nil
 	return b.freshCopy(m)
@@ -333,7 +333,7 @@ func (b *batch) giveUp(h store.Hold) error {
 	if err != nil || !ok {
 		return err
 	}
-	return b.tx.DropOut(m)
+	return b.dropOut(m)
 }
 
 // bounce matches a delivery report to the mail of ours that it is about.

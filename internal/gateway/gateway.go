@@ -34,6 +34,7 @@ type Config struct {
 	MarkSeen      bool
 	Stale         threads.Stale
 	Deadline      time.Duration // how long delivery tries
+	WarnAfter     time.Duration // when an author is told that her answer still waits; 0 for never
 	UnknownWait   time.Duration // how long to look for our own copy
 	HistoryWait   time.Duration // how long a mail waits for the history import
 	Retry         time.Duration // the first pause between attempts whose end is unknown; default 1 minute

@@ -34,6 +34,9 @@ func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
 	if err := b.tx.Enqueue(m); err != nil {
 		return err
 	}
+	if err := b.watchLate(m); err != nil {
+		return err
+	}
 	k := o.known
 	k.Conversation, k.OutID, k.MessageID = c.ID, m.ID, m.MessageID
 	b.after = append(b.after, func() { b.g.logQueued(m) })

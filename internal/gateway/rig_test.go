@@ -184,6 +184,10 @@ func (r *rig) queue() []sent {
 	var all []sent
 	r.view(func(tx *store.Tx) error {
 		return tx.EachOut(func(m store.OutMail) error {
+			m, _, err := tx.Out(m.ID)
+			if err != nil {
+				return err
+			}
 			raw := r.render(m)
 			all = append(all, sent{m, message.Read(strings.NewReader(raw)), raw})
 			return nil

@@ -44,6 +44,15 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 				"The conversation is open again. Reply to the customer's mail to try once more; what you wrote is below.",
 			},
 		}
+	case threads.NoticeLate:
+		return notice{
+			subject: "Your answer still waits: " + about,
+			paragraphs: []string{hello,
+				"For your information: " + n.Reason + ".",
+				"Nothing is lost. It is tried again until it arrives, or until it has to be given up; then you are told. " +
+					"If the customer cannot wait, you may know another way to them. What you wrote is below.",
+			},
+		}
 	case threads.NoticeNobody:
 		return notice{
 			subject: "A customer is waiting and nobody is on duty: " + about,

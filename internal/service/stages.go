@@ -43,7 +43,9 @@ func smtpConfig(c *config.Config) (smtpout.Config, error) {
 		Server: c.SMTP.Addr(), TLS: smtpout.TLSMode(c.SMTP.TLS), TLSConfig: tlsCfg,
 		Username: c.SMTP.Username, Password: password(c.SMTP.Server),
 		Hello: threads.NewNames(c.Support.Address, "").Domain, Connections: c.SMTP.Connections,
-		Envelope: smtpout.Envelope(c.SMTP.Envelope), Retry: c.SMTP.Retry,
+		Envelope: smtpout.Envelope(c.SMTP.Envelope), Retry: c.SMTP.Retry, Deadline: c.SMTP.Deadline,
+		Rate:         smtpout.Rate{Mails: c.SMTP.Rate.Mails, Bytes: c.SMTP.Rate.Bytes, Per: c.SMTP.Rate.Per},
+		UnclearLimit: c.SMTP.MaxUnknown,
 	}, nil
 }
 
@@ -52,7 +54,7 @@ func gatewayConfig(c *config.Config) gateway.Config {
 		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
 		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
 		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, OwnCopy: ownCopy(c.SMTP.SentCopy),
-		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
+		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, WarnAfter: c.SMTP.WarnAfter, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
 		HistoryWait: historyWait,
 	}
 }
