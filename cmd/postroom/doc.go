@@ -24,7 +24,8 @@
 // Beside them, in internal: message reads and composes mail, rotation reads
 // the rotation file, config the configuration; store keeps everything; service
 // wires one running Postroom; admin is the control socket and what people are
-// shown; demo is a support team in a box; mailtest is what tests share;
+// shown; rehearse is old mail, read and decided in memory; demo is a support
+// team in a box; mailtest is what tests share;
 // archtest keeps this picture true.
 //
 // To follow one mail through the code, begin at gateway's mail.go.
