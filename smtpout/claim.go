@@ -191,6 +191,9 @@ func (s *Sender) deadline(m *store.OutMail) time.Time {
 func (b *batch) begin(m *store.OutMail) error {
 	m.State, m.AttemptBegan, m.AttemptEnded, m.Accepted = store.OutSending, b.now, time.Time{}, nil
 	m.Attempts++
+	if m.OwnCopy != "" {
+		m.OwnRefused = "" // it is asked for once more
+	}
 	if err := b.tx.ForgetReturned(m.ID); err != nil {
 		return err
 	}

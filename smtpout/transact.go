@@ -263,7 +263,7 @@ func (t *transaction) recordAccepted() bool {
 			m.Accepted = append(m.Accepted, m.Recipients[i].Address)
 		}
 		if r.ownRefused != "" {
-			m.OwnCopy = ""
+			m.OwnCopy, m.OwnRefused = "", r.ownRefused
 		}
 		return tx.SetOut(m)
 	})

@@ -28,6 +28,9 @@ func (b *batch) delivery(d store.Delivery) error {
 			return err
 		}
 	}
+	if err := b.fileSent(&m, d.Results); err != nil {
+		return err
+	}
 	if m.State == store.OutUnknown {
 		return b.unknown(m)
 	}

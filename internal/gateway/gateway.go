@@ -21,6 +21,9 @@ const (
 	CopyByBcc   OwnCopy = "bcc"   // one more recipient of the same transaction
 	CopyByRelay OwnCopy = "relay" // the provider files sent mail itself
 	CopyNone    OwnCopy = "none"  // nothing comes back
+	// CopyByAppend files answers to Sent once the relay has taken them: nothing
+	// comes back that would prove an attempt.
+	CopyByAppend OwnCopy = "append"
 )
 
 // Config is what the gateway needs of the configuration.

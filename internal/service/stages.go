@@ -65,6 +65,8 @@ func ownCopy(c config.SentCopy) gateway.OwnCopy {
 	switch c {
 	case config.SentCopyNone:
 		return gateway.CopyNone
+	case config.SentCopyAppend:
+		return gateway.CopyByAppend
 	case config.SentCopyRelay:
 		return gateway.CopyByRelay
 	}

@@ -146,6 +146,8 @@ type Chore struct {
 	// Tries counts failed attempts; imapsync gives up after a few and logs it:
 	// a flag is never worth a stopped mailbox.
 	Tries int `json:"tries,omitempty"`
+	// Append is what a ChoreAppend files; nil for the others.
+	Append *Append `json:"append,omitempty"`
 }
 
 // AddChore queues a chore and sets its Seq.
@@ -177,7 +179,12 @@ func (tx *Tx) Chores(max int) ([]Chore, error) {
 func (tx *Tx) UpdateChore(c Chore) error { return tx.put(bChores, u64(c.Seq), c) }
 
 // DropChore removes a chore that is done or given up.
-func (tx *Tx) DropChore(seq uint64) error { return tx.bucket(bChores).Delete(u64(seq)) }
+func (tx *Tx) DropChore(seq uint64) error {
+	if err := tx.releaseChore(seq); err != nil {
+		return err
+	}
+	return tx.bucket(bChores).Delete(u64(seq))
+}
 
 // Meta reads a named value into v and reports whether it is there.
 func (tx *Tx) Meta(name string, v any) (bool, error) {

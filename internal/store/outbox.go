@@ -50,6 +50,10 @@ type OutMail struct {
 	Fallback     string      `json:"fallback"`
 	Recipients   []Recipient `json:"recipients"`
 	OwnCopy      string      `json:"own_copy,omitempty"` // one more RCPT, for our own copy; "" for none
+	// OwnRefused is what the relay said of our own copy in the attempt that
+	// runs or ended last, when it refused it: the mail is filed by a chore.
+	OwnRefused string `json:"own_refused,omitempty"`
+	Filed      bool   `json:"filed,omitempty"` // that chore is queued
 	// CopyNo counts the copy addresses this mail has had: each transaction that
 	// may go through has its own, so that a copy says which one it proves.
 	CopyNo int `json:"copy_no,omitempty"`

@@ -135,6 +135,15 @@ func (v *verifier) references(tx *Tx) {
 		}
 		return nil
 	}))
+	chores, err := tx.Chores(int(^uint(0) >> 1))
+	v.add(err)
+	for _, c := range chores {
+		if c.Append != nil {
+			for _, ref := range c.Append.Sources {
+				v.refs[ref.Segment]++
+			}
+		}
+	}
 	v.count = map[uint64]uint64{}
 	v.add(tx.bucket(bSegments).ForEach(func(k, n []byte) error {
 		v.count[binary.BigEndian.Uint64(k)] = binary.BigEndian.Uint64(n)
