@@ -27,8 +27,11 @@ func (p *parser) parse(data []byte) {
 	for _, path := range []string{"support.address", "imap.server", "smtp.server"} {
 		p.require(path)
 	}
-	p.checkLogin("imap", &p.cfg.IMAP.Server)
-	p.checkLogin("smtp", &p.cfg.SMTP.Server)
+	p.checkLogin("imap")
+	p.checkLogin("smtp")
+	p.checkClientCert("imap")
+	p.checkClientCert("smtp")
+	p.checkOAuth2()
 	if len(p.errs) == 0 {
 		if problem, at := p.doc.verify(); problem != "" {
 			p.syntax(problem, at)
@@ -56,6 +59,9 @@ func (p *parser) result() (*Config, error) {
 		if _, given := p.given[path]; !given {
 			*value, _ = p.filePath(*value)
 		}
+	}
+	if c.IMAP.OAuth2.IsSet() {
+		p.finishOAuth2()
 	}
 	c.IMAP.TLS = c.IMAP.effectiveTLS()
 	c.SMTP.TLS = c.SMTP.effectiveTLS()
@@ -103,29 +109,29 @@ func (p *parser) checkTable(all []setting, parts []string, at place) bool {
 		return true
 	}
 	depth := 1
-	if slices.Contains(known, parts[0]) {
-		depth = 2
+	for depth < len(parts) && slices.Contains(known, joinKey(parts[:depth])) {
+		depth++
 	}
-	path = joinKey(parts[:min(depth, len(parts))])
+	path = joinKey(parts[:depth])
 	if p.settled["["+path+"]"] {
 		return false
 	}
 	p.settled["["+path+"]"] = true
 	switch f := refused(path); {
-	case f != nil && strings.HasSuffix(path, ".oauth2"):
+	case f != nil:
 		p.settled[parts[0]+".password"] = true
 		p.addAt(at, "", f)
 	case slices.ContainsFunc(all, func(s setting) bool { return s.path == path }):
 		p.settled[path] = true
 		p.addAt(at, path, faultf("write "+bareKey(path)+" = \"…\"", "it is a table here, and is one value"))
 	default:
-		p.addAt(at, "", p.unknownTable(path, parts[0]))
+		p.addAt(at, "", p.unknownTable(path, strings.Join(parts[:depth], ".")))
 	}
 	return false
 }
 
 func (p *parser) unknownTable(path, name string) *fault {
-	if near := nearest(name, tables()); near != "" && near != name {
+	if near := nearest(name, tables()); near != "" {
 		p.settled[near] = true
 		return faultf("did you mean ["+near+"]?", "[%s]: unknown table", path)
 	}
@@ -197,11 +203,7 @@ func (p *parser) unknownKey(all []setting, e entry) *fault {
 }
 
 func tableOf(path string) string {
-	table, _, found := strings.Cut(path, ".")
-	if !found {
-		return ""
-	}
-	return table
+	return path[:max(0, strings.LastIndexByte(path, '.'))]
 }
 
 func bareKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
@@ -225,36 +227,60 @@ func (p *parser) require(path string) {
 }
 
 // checkLogin looks at what belongs together in a login: a name with one
-// password, or neither.
-func (p *parser) checkLogin(table string, s *Server) {
-	var sources []entry
-	for _, key := range []string{"password_file", "password_env", "password_command"} {
-		if e, ok := p.given[table+"."+key]; ok {
-			sources = append(sources, e)
-		}
-		if p.settled[table+"."+key] {
-			return
-		}
-	}
+// password, or what stands for it, or neither.
+func (p *parser) checkLogin(table string) {
 	if p.settled[table] || p.settled[table+".password"] || p.settled[table+".username"] {
 		return
 	}
-	slices.SortFunc(sources, func(a, b entry) int { return a.keyAt.line - b.keyAt.line })
-	for _, e := range sources[min(1, len(sources)):] {
-		p.addAt(e.keyAt, e.path, faultf("keep one of them", "the password comes from %s in line %d already",
-			bareKey(sources[0].path), sources[0].keyAt.line))
+	sources, ok := p.secretSources(table+".password", "the password")
+	if !ok {
+		return
 	}
 	name, named := p.given[table+".username"]
 	if named && name.text == "" {
 		named = false
 	}
+	_, tokens := p.oauth2At()
+	_, cert := p.given[table+".client_cert"]
 	switch {
-	case named && len(sources) == 0:
+	case named && len(sources) == 0 && !tokens && !cert:
 		p.addAt(name.keyAt, name.path, faultf(
 			`add password_file = "`+table+`.secret" (or password_env, password_command), or remove username where the server wants no login`,
 			"there is a name to log in with, and no password"))
 	case !named && len(sources) > 0:
 		p.addAt(sources[0].keyAt, sources[0].path, faultf("add "+table+".username, or remove it where the server wants no login",
 			"there is a password, and no name to log in with"))
+	}
+}
+
+// secretSources finds where a secret comes from, and reports a second place.
+// It is false where something was said already.
+func (p *parser) secretSources(path, what string) ([]entry, bool) {
+	var sources []entry
+	for _, way := range []string{"_file", "_env", "_command"} {
+		if e, ok := p.given[path+way]; ok {
+			sources = append(sources, e)
+		}
+		if p.settled[path+way] {
+			return nil, false
+		}
+	}
+	slices.SortFunc(sources, func(a, b entry) int { return a.keyAt.line - b.keyAt.line })
+	for _, e := range sources[min(1, len(sources)):] {
+		p.addAt(e.keyAt, e.path, faultf("keep one of them", "%s comes from %s in line %d already",
+			what, bareKey(sources[0].path), sources[0].keyAt.line))
+	}
+	return sources, true
+}
+
+// checkClientCert wants certificate and key together.
+func (p *parser) checkClientCert(table string) {
+	cert, hasCert := p.given[table+".client_cert"]
+	key, hasKey := p.given[table+".client_key"]
+	switch {
+	case hasCert && !hasKey:
+		p.addAt(cert.keyAt, cert.path, faultf("add "+table+".client_key, the PEM file of its key", "there is a certificate to show, and no key"))
+	case hasKey && !hasCert:
+		p.addAt(key.keyAt, key.path, faultf("add "+table+".client_cert, the PEM file of the certificate", "there is a key, and no certificate to show"))
 	}
 }

@@ -47,12 +47,16 @@ type Server struct {
 	// Port is 1 to 65535.
 	Port int
 	TLS  TLS
-	// Username is "" where there is no login; then Password is not set.
+	// Username is "" where there is no login; then Password is not set. With a
+	// name and no password the login is by token, or by ClientCert.
 	Username string
 	Password Secret
 	// CAFile names a PEM file of the authorities to trust instead of the
 	// system's; "" for the system's.
 	CAFile string
+	// ClientCert and ClientKey name PEM files of a certificate to show and its
+	// key; both are "" for none.
+	ClientCert, ClientKey string
 	// Insecure allows plain text to a host that is not loopback. It has its
 	// effect in TLS already; certificates are verified all the same.
 	Insecure bool
@@ -91,6 +95,9 @@ type IMAP struct {
 	Poll time.Duration
 	// Timeout is the longest silence within a command; over 0.
 	Timeout time.Duration
+	// OAuth2 says where access tokens come from; where it is set, the mailbox
+	// is entered with these.
+	OAuth2 OAuth2
 }
 
 // Start says what of an old mailbox is history at the first start.
@@ -133,6 +140,9 @@ type SMTP struct {
 	MaxUnknown int
 	// Probe is the time between probes; 0 is none.
 	Probe time.Duration
+	// Tokens says that the relay is entered with the access tokens of
+	// IMAP.OAuth2.
+	Tokens bool
 }
 
 // Rate is a number of mails, of octets, or of both, in a time. Zero is no

@@ -54,6 +54,7 @@ func (p *parser) settings() []setting {
 		setting{"imap.poll", duration(&c.IMAP.Poll, parseDuration)},
 		setting{"imap.timeout", duration(&c.IMAP.Timeout, parseDuration)},
 	)
+	list = append(list, p.oauth2Settings(&c.IMAP.OAuth2)...)
 	list = append(list, serverSettings("smtp", &c.SMTP.Server, p.filePath)...)
 	return append(list,
 		setting{"smtp.connections", integer(&c.SMTP.Connections, 1, 64)},
@@ -83,12 +84,16 @@ func serverSettings(table string, s *Server, filePath func(string) (string, *fau
 		{table + ".password_env", passwordEnv(&s.Password)},
 		{table + ".password_command", passwordCommand(&s.Password)},
 		{table + ".ca_file", text(&s.CAFile, optional(filePath))},
+		{table + ".client_cert", text(&s.ClientCert, optional(filePath))},
+		{table + ".client_key", text(&s.ClientKey, optional(filePath))},
 		{table + ".insecure", boolean(&s.Insecure)},
 	}
 }
 
 // tables are the tables there are. What a setting begins with is one of them.
-func tables() []string { return []string{"support", "imap", "smtp", "engineers", "state", "admin"} }
+func tables() []string {
+	return []string{"support", "imap", "imap.oauth2", "smtp", "engineers", "state", "admin"}
+}
 
 // unbuilt are the settings that are read and have no effect yet, with what
 // tells that the file asks for one.
@@ -127,7 +132,14 @@ func refused(path string) *fault {
 		return faultf("remove it, and say with password_file, password_env or password_command where the password lies",
 			"a password does not stand in this file")
 	case "oauth2":
-		return faultf("use password_file, password_env or password_command", "[%s.oauth2] is not supported yet", table)
+		if table == "imap" {
+			return nil
+		}
+		return faultf("write [imap.oauth2]; where [smtp] has a username and no password, it logs in with the same tokens",
+			"[smtp.oauth2]: there is one table for both servers")
+	case "oauth2.client_secret":
+		return faultf("remove it, and say with client_secret_file, client_secret_env or client_secret_command where the secret lies",
+			"a secret does not stand in this file")
 	case "host", "hostname", "url", "address":
 		return faultf("write "+urls, "there is no such setting")
 	case "port":

@@ -45,10 +45,18 @@ func (s Secret) Value(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", &Error{
 			File: s.file, Line: s.at.line, Column: s.at.column, Key: s.key,
-			Problem: "there is no password to be had: " + err.Error(), Err: err,
+			Problem: "there is no " + s.what() + " to be had: " + err.Error(), Err: err,
 		}
 	}
 	return v, nil
+}
+
+// what is the secret in words.
+func (s Secret) what() string {
+	if strings.HasPrefix(bareKey(s.key), "client_secret") {
+		return "client secret"
+	}
+	return "password"
 }
 
 var (
@@ -93,7 +101,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // error is an Errors.
 func (c *Config) CheckSecrets(ctx context.Context) error {
 	var errs Errors
-	for _, s := range []Secret{c.IMAP.Password, c.SMTP.Password} {
+	for _, s := range []Secret{c.IMAP.Password, c.IMAP.OAuth2.ClientSecret, c.SMTP.Password} {
 		_, err := s.Value(ctx)
 		if e, ok := errors.AsType[*Error](err); ok {
 			errs = append(errs, e)

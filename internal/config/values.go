@@ -262,7 +262,7 @@ func parseListen(s string) (string, *fault) {
 // wrongKind reports a number where text should be, and the like. Where a
 // password is near, what was read is not said.
 func (p *parser) wrongKind(e entry, want, hint string) {
-	if strings.HasPrefix(bareKey(e.path), "password_") {
+	if key := bareKey(e.path); strings.HasPrefix(key, "password_") || strings.HasPrefix(key, "client_secret_") {
 		p.addValue(e, faultf("write "+want, "it should be %s", want))
 		return
 	}
