@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"postroom/imapsync"
+	"postroom/internal/login"
 	"postroom/internal/mailtest/servers"
 	"postroom/internal/store"
 )
@@ -32,8 +33,8 @@ func BenchmarkCatchUp(b *testing.B) {
 		b.Fatal(err)
 	}
 	w.StartIMAP(ln)
-	cfg := imapsync.Config{Server: ln.Addr().String(), TLS: imapsync.TLSOpportunistic, Username: addr,
-		Password: newSecret(password), Start: imapsync.Start{All: true}}
+	cfg := imapsync.Config{Server: ln.Addr().String(), TLS: imapsync.TLSOpportunistic, Login: login.Credentials{Username: addr,
+		Password: newSecret(password)}, Start: imapsync.Start{All: true}}
 	for b.Loop() {
 		st, err := store.Open(log, b.TempDir(), bytes.NewReader(make([]byte, 32)))
 		if err != nil {

@@ -1,11 +1,11 @@
 package imapsync
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"time"
 
+	"postroom/internal/login"
 	"postroom/internal/store"
 )
 
@@ -38,11 +38,7 @@ type Config struct {
 	TLS       TLSMode
 	TLSConfig *tls.Config // optional; ServerName defaults to the host
 
-	Username string                                // "": no login
-	Password func(context.Context) (string, error) // nil: none
-	// Token is an OAuth2 access token for OAUTHBEARER (RFC 7628) or XOAUTH2;
-	// when set it is used in place of the password.
-	Token func(context.Context) (string, error)
+	Login login.Credentials
 
 	Folder     string // optional: INBOX
 	SentFolder string // optional: the one marked \Sent (RFC 6154), else "Sent"

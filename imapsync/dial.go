@@ -9,23 +9,41 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
+
+	"postroom/internal/login"
 )
 
 // connect makes an authenticated session. It lives until it is closed or ctx
-// ends.
+// ends. When the server does not take an access token, one other is tried.
 func (y *Syncer) connect(ctx context.Context) (*session, error) {
-	s, err := y.secure(ctx)
+	s, refused, err := y.enter(ctx, y.cfg.Login)
+	if refused == "" {
+		return s, err
+	}
+	token, renewErr := y.cfg.Login.Renew(ctx, refused)
+	if renewErr != nil {
+		return nil, fmt.Errorf("%w; %w", err, renewErr)
+	}
+	again := y.cfg.Login
+	again.Token = func(context.Context) (string, error) { return token, nil }
+	s, _, err = y.enter(ctx, again)
+	return s, err
+}
+
+// enter connects and logs in. refused is the token the server did not take.
+func (y *Syncer) enter(ctx context.Context, who login.Credentials) (s *session, refused string, err error) {
+	s, err = y.secure(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", y.cfg.Server, err)
+		return nil, "", fmt.Errorf("connecting to %s: %w", y.cfg.Server, err)
 	}
 	// After any error in here the connection is in an unknown state (RFC 4422
 	// leaves a half-finished exchange), so it is never used again.
-	if err := y.login(ctx, s); err != nil {
+	if refused, err = y.login(ctx, s, who); err != nil {
 		err = s.explain(err)
 		s.close()
-		return nil, fmt.Errorf("logging in to %s: %w", y.cfg.Server, err)
+		return nil, refused, fmt.Errorf("logging in to %s: %w", y.cfg.Server, err)
 	}
-	return s, nil
+	return s, "", nil
 }
 
 // secure opens a session in the configured TLS mode.
@@ -80,30 +98,26 @@ func (y *Syncer) tlsConfig() *tls.Config {
 
 func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config) error {
 	opts := &imapclient.Options{
-		TLSConfig:             tlsCfg,
 		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: s.hear},
 	}
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
+	s.line = &lineConn{Conn: s.conn}
 	switch mode {
 	case TLSImplicit:
 		conn := tls.Client(s.conn, tlsCfg)
 		if err := conn.HandshakeContext(ctx); err != nil {
 			return fmt.Errorf("starting TLS: %w", err)
 		}
-		s.c = imapclient.New(conn, opts)
+		s.line.Conn = conn
 	case TLSStart:
-		c, err := imapclient.NewStartTLS(s.conn, opts)
-		if err != nil && !broken(err) {
-			return fmt.Errorf("%w: %w", errNoTLS, err)
-		}
+		conn, err := startTLS(ctx, s.conn, tlsCfg)
 		if err != nil {
-			return fmt.Errorf("starting TLS by STARTTLS: %w", err)
+			return err
 		}
-		s.c = c
-	default:
-		s.c = imapclient.New(s.conn, opts)
+		s.line.Conn, s.line.greeting = conn, []byte("* OK TLS\r\n")
 	}
+	s.c = imapclient.New(s.line, opts)
 	if err := s.c.WaitGreeting(); err != nil {
 		return fmt.Errorf("reading the greeting: %w", err)
 	}

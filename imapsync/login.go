@@ -7,7 +7,8 @@ import (
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-sasl"
+
+	"postroom/internal/login"
 )
 
 var (
@@ -25,73 +26,60 @@ func lasting(err error) bool {
 }
 
 // login authenticates and reads the capabilities anew: RFC 9051 §6.2.2 lets
-// them change.
-func (y *Syncer) login(ctx context.Context, s *session) error {
+// them change. refused is the access token the server did not take.
+func (y *Syncer) login(ctx context.Context, s *session, who login.Credentials) (refused string, err error) {
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
-	if y.cfg.Username != "" && s.c.State() == imap.ConnStateNotAuthenticated {
-		if err := y.authenticate(ctx, s); err != nil {
-			var refused *imap.Error
-			if errors.As(err, &refused) {
-				return fmt.Errorf("%w: %w", errLogin, err)
-			}
-			return err
+	if who.Username != "" && s.c.State() == imap.ConnStateNotAuthenticated {
+		if refused, err = y.authenticate(ctx, s, who); err != nil {
+			return refused, err
 		}
 	}
 	caps, err := s.c.Capability().Wait()
 	if err != nil {
-		return fmt.Errorf("reading capabilities: %w", err)
+		return "", fmt.Errorf("reading capabilities: %w", err)
 	}
 	s.caps = caps
-	return nil
+	return "", nil
 }
 
-func (y *Syncer) authenticate(ctx context.Context, s *session) error {
-	if y.cfg.Token != nil {
-		token, err := y.secret(ctx, s, y.cfg.Token)
-		if err != nil {
-			return fmt.Errorf("getting the access token: %w", err)
+func (y *Syncer) authenticate(ctx context.Context, s *session, who login.Credentials) (refused string, err error) {
+	s.conn.arm(0) // the server may wait while secrets are asked for
+	e, err := who.Choose(ctx, y.cfg.Server, s.offers)
+	s.conn.arm(s.timeout)
+	if err != nil {
+		return "", err
+	}
+	err = s.exchange(who.Username, e)
+	if err == nil {
+		return "", e.Ended()
+	}
+	err = e.Refused(err)
+	var no *imap.Error
+	if errors.As(err, &no) {
+		err = fmt.Errorf("%w: %w", errLogin, err)
+		if no.Code != imap.ResponseCodeUnavailable { // RFC 5530: not about us
+			refused = e.Token
 		}
-		return s.c.Authenticate(y.bearer(s, token))
 	}
-	password := ""
-	if y.cfg.Password != nil {
-		var err error
-		if password, err = y.secret(ctx, s, y.cfg.Password); err != nil {
-			return fmt.Errorf("getting the password: %w", err)
-		}
-	}
-	switch {
-	case s.caps.Has(imap.AuthCap(sasl.Plain)):
-		return s.c.Authenticate(sasl.NewPlainClient("", y.cfg.Username, password))
-	case s.caps.Has(imap.CapLoginDisabled):
-		return errors.New("the server takes neither LOGIN nor AUTHENTICATE PLAIN")
-	}
-	return s.c.Login(y.cfg.Username, password).Wait()
+	return refused, err
 }
 
-// secret asks for a secret; the server may wait meanwhile.
-func (y *Syncer) secret(ctx context.Context, s *session, get func(context.Context) (string, error)) (string, error) {
-	s.conn.arm(0)
-	defer s.conn.arm(s.timeout)
-	return get(ctx)
-}
-
-func (y *Syncer) bearer(s *session, token string) sasl.Client {
-	if s.caps.Has(imap.AuthCap(sasl.OAuthBearer)) {
-		return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{Username: y.cfg.Username, Token: token})
+// offers reports whether the server takes a mechanism. LOGIN is the command
+// here: the library cannot speak the mechanism, whose first challenge may be
+// empty.
+func (s *session) offers(mechanism string) bool {
+	if mechanism == login.Login {
+		return !s.caps.Has(imap.CapLoginDisabled)
 	}
-	return &xoauth2{y.cfg.Username, token}
+	return s.caps.Has(imap.AuthCap(mechanism))
 }
 
-// xoauth2 is the mechanism of Gmail and Microsoft 365 that came before
-// OAUTHBEARER.
-type xoauth2 struct{ user, token string }
-
-// Start sends everything there is to send.
-func (x *xoauth2) Start() (string, []byte, error) {
-	return "XOAUTH2", []byte("user=" + x.user + "\x01auth=Bearer " + x.token + "\x01\x01"), nil
+func (s *session) exchange(username string, e *login.Exchange) error {
+	if e.Mechanism == login.Login {
+		return s.c.Login(username, e.Password).Wait()
+	}
+	s.line.inSASL = true
+	defer func() { s.line.inSASL = false }()
+	return s.c.Authenticate(e)
 }
-
-// Next answers the error report, which the server wants before it says NO.
-func (x *xoauth2) Next([]byte) ([]byte, error) { return []byte{}, nil }

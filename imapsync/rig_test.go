@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"postroom/imapsync"
+	"postroom/internal/login"
 	"postroom/internal/mailtest/servers"
 	"postroom/internal/store"
 )
@@ -114,8 +115,8 @@ func newRig(t *testing.T, opts servers.Options) *rig {
 		t.Fatal(err)
 	}
 	r.cfg = imapsync.Config{
-		Server: host, TLS: imapsync.TLSOpportunistic, Username: addr,
-		Password: func(context.Context) (string, error) { return password, nil },
+		Server: host, TLS: imapsync.TLSOpportunistic, Login: login.Credentials{Username: addr,
+			Password: func(context.Context) (string, error) { return password, nil }},
 		MarkSeen: true, Start: imapsync.Start{All: true},
 	}
 	return r

@@ -18,6 +18,7 @@ const maxUIDs = 20_000_000
 // hear is called by another.
 type session struct {
 	conn    *quietConn
+	line    *lineConn
 	c       *imapclient.Client // nil until greet
 	caps    imap.CapSet
 	timeout time.Duration

@@ -191,8 +191,8 @@ func everySecond(list []time.Duration) (out []time.Duration) {
 
 func TestWrongPassword(t *testing.T) {
 	bubble(t, servers.Options{}, func(r *rig) {
-		right := r.cfg.Password
-		r.cfg.Password = func(context.Context) (string, error) { return "wrong", nil }
+		right := r.cfg.Login.Password
+		r.cfg.Login.Password = func(context.Context) (string, error) { return "wrong", nil }
 		if err := r.syncer().CatchUp(r.t.Context()); err == nil || !strings.Contains(err.Error(), "login refused") {
 			t.Errorf("CatchUp: %v", err)
 		}
@@ -200,7 +200,7 @@ func TestWrongPassword(t *testing.T) {
 			t.Errorf("%d dials with a wrong password, want one per folder", len(r.dialed()))
 		}
 		var tries atomic.Int32
-		r.cfg.Password = func(ctx context.Context) (string, error) {
+		r.cfg.Login.Password = func(ctx context.Context) (string, error) {
 			if tries.Add(1) > 20 {
 				return right(ctx)
 			}
@@ -223,7 +223,7 @@ func TestWrongPassword(t *testing.T) {
 func TestPasswordThatCannotBeHad(t *testing.T) {
 	bubble(t, servers.Options{}, func(r *rig) {
 		broken := errors.New("no such file")
-		r.cfg.Password = func(context.Context) (string, error) { return "", broken }
+		r.cfg.Login.Password = func(context.Context) (string, error) { return "", broken }
 		ctx, cancel := context.WithTimeout(r.t.Context(), time.Hour)
 		defer cancel()
 		if err := r.syncer().CatchUp(ctx); !errors.Is(err, broken) {

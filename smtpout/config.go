@@ -1,9 +1,10 @@
 package smtpout
 
 import (
-	"context"
 	"crypto/tls"
 	"time"
+
+	"postroom/internal/login"
 )
 
 // TLSMode says how a connection to the relay is secured.
@@ -45,11 +46,7 @@ type Config struct {
 	// ServerName is set from Server when it is empty.
 	TLSConfig *tls.Config
 
-	// Username is "" where there is no login. Password, or Token for an OAuth2
-	// access token, is asked at each login.
-	Username string
-	Password func(ctx context.Context) (string, error)
-	Token    func(ctx context.Context) (string, error)
+	Login login.Credentials
 
 	Hello       string // the name in EHLO (RFC 5321 §4.1.1.1); default "localhost"
 	Connections int    // how many may be open at once; default 1

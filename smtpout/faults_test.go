@@ -64,7 +64,7 @@ func TestFaults(t *testing.T) {
 func fault(t *testing.T, server *tls.Config, stage string, how misdeed, want outcome, change func(*rig)) {
 	var struck atomic.Int32
 	r := newRig(t, func(r *rig) {
-		r.cfg.TLS, r.cfg.Username, r.cfg.Password = TLSStart, "us", password
+		r.cfg.TLS, r.cfg.Login.Username, r.cfg.Login.Password = TLSStart, "us", password
 		r.relay.tls, r.relay.user = server, "us"
 		r.relay.misdeeds = func(at, arg string) *misdeed {
 			if at != stage || struck.Load() > 0 || at == "rcpt" && arg != customer {

@@ -1,45 +1,41 @@
 package smtpout
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
-	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"postroom/internal/login"
 )
 
-// errChallenge says that the relay asked for more than the mechanism has.
-var errChallenge = errors.New("the relay sent a challenge this login has no answer to")
-
-// The SMTP client takes a nil answer to a challenge for success, so none of
-// these ever gives one.
-
-// loginClient is the LOGIN mechanism: the user name, then the password,
-// whatever the relay calls them.
-type loginClient struct {
-	answers []string
-}
-
-func newLogin(username, password string) sasl.Client {
-	return &loginClient{answers: []string{username, password}}
-}
-
-func (c *loginClient) Start() (string, []byte, error) { return sasl.Login, nil, nil }
-
-func (c *loginClient) Next([]byte) ([]byte, error) {
-	if len(c.answers) == 0 {
-		return nil, errChallenge
+// login logs in where a name was configured. Plain text reaches this only in
+// the mode that allows it. refused is the access token the relay did not take.
+func (s *Sender) login(ctx context.Context, ses *session, who login.Credentials) (refused string, err error) {
+	if who.Username == "" {
+		return "", nil
 	}
-	answer := c.answers[0]
-	c.answers = c.answers[1:]
-	return append(make([]byte, 0, len(answer)), answer...), nil
+	e, err := who.Choose(ctx, s.cfg.Server, ses.client.SupportsAuth)
+	if err == nil {
+		refused, err = ses.exchange(e)
+	}
+	if err != nil {
+		return refused, fmt.Errorf("logging in to %s as %s: %w", s.cfg.Server, who.Username, err)
+	}
+	return "", nil
 }
 
-// xoauth2Client is the XOAUTH2 mechanism of Google and Microsoft.
-type xoauth2Client struct{ username, token string }
-
-func (c *xoauth2Client) Start() (string, []byte, error) {
-	return "XOAUTH2", []byte("user=" + c.username + "\x01auth=Bearer " + c.token + "\x01\x01"), nil
+// exchange runs the exchange (RFC 4954 §4). That it ended without an error is
+// not yet success: Ended says.
+func (ses *session) exchange(e *login.Exchange) (refused string, err error) {
+	if err := ses.client.Auth(e); err != nil {
+		var no *smtp.SMTPError
+		// 454 is about the relay, not about us (RFC 4954 §6).
+		if errors.As(err, &no) && no.Code/100 == 5 {
+			refused = e.Token
+		}
+		return refused, e.Refused(err)
+	}
+	return "", e.Ended()
 }
-
-// Next answers the challenge that explains a refusal: with nothing, upon
-// which the refusal itself comes.
-func (c *xoauth2Client) Next([]byte) ([]byte, error) { return []byte{}, nil }

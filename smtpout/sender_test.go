@@ -282,8 +282,8 @@ func TestRelayDown(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	asked := 0
 	bubble(t, func(r *rig) {
-		r.relay.user, r.cfg.Username = "us", "us"
-		r.cfg.Password = func(context.Context) (string, error) {
+		r.relay.user, r.cfg.Login.Username = "us", "us"
+		r.cfg.Login.Password = func(context.Context) (string, error) {
 			if asked++; asked < 3 {
 				return "old", nil
 			}

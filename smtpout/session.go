@@ -8,8 +8,9 @@ import (
 	"net"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"postroom/internal/login"
 )
 
 // quitPatience is how long a relay may take to say good-bye.
@@ -31,13 +32,30 @@ type session struct {
 }
 
 // open connects, secures the connection and logs in. An error is the relay's,
-// never a mail's. The connection is cut when ctx ends.
+// never a mail's. When the relay does not take an access token, one other is
+// tried. The connection is cut when ctx ends.
 func (s *Sender) open(ctx context.Context) (*session, error) {
+	ses, refused, err := s.enter(ctx, s.cfg.Login)
+	if refused == "" {
+		return ses, err
+	}
+	token, renewErr := s.cfg.Login.Renew(ctx, refused)
+	if renewErr != nil {
+		return nil, fmt.Errorf("%w; %w", err, renewErr)
+	}
+	again := s.cfg.Login
+	again.Token = func(context.Context) (string, error) { return token, nil }
+	ses, _, err = s.enter(ctx, again)
+	return ses, err
+}
+
+// enter is one try of open. refused is the token the relay did not take.
+func (s *Sender) enter(ctx context.Context, who login.Credentials) (ses *session, refused string, err error) {
 	setup, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Command)
 	defer cancel()
-	ses, err := s.secured(setup)
+	ses, err = s.secured(setup)
 	if err == nil {
-		err = s.login(setup, ses)
+		refused, err = s.login(setup, ses, who)
 	}
 	if err != nil {
 		if ses != nil {
@@ -46,12 +64,12 @@ func (s *Sender) open(ctx context.Context) (*session, error) {
 		if setup.Err() != nil && ctx.Err() == nil {
 			err = fmt.Errorf("%w (it took longer than %v)", err, s.cfg.Timeouts.Command)
 		}
-		return nil, err
+		return nil, refused, err
 	}
 	ses.release()
 	ses.release = context.AfterFunc(ctx, func() { ses.conn.Close() })
 	ses.lastUsed = time.Now()
-	return ses, nil
+	return ses, "", nil
 }
 
 // secured opens a connection of the mode that was asked for and says EHLO.
@@ -119,48 +137,6 @@ func (ses *session) learn() {
 	if n, ok := ses.client.MaxMessageSize(); ok {
 		ses.maxSize = int64(n)
 	}
-}
-
-// login logs in where a name was configured. Plain text reaches this only in
-// the mode that allows it.
-func (s *Sender) login(ctx context.Context, ses *session) error {
-	if s.cfg.Username == "" {
-		return nil
-	}
-	mech, err := s.mechanism(ctx, ses.client)
-	if err != nil {
-		return fmt.Errorf("logging in to %s as %s: %w", s.cfg.Server, s.cfg.Username, err)
-	}
-	if err := ses.client.Auth(mech); err != nil {
-		return fmt.Errorf("logging in to %s as %s: %w", s.cfg.Server, s.cfg.Username, err)
-	}
-	return nil
-}
-
-func (s *Sender) mechanism(ctx context.Context, c *smtp.Client) (sasl.Client, error) {
-	ask := s.cfg.Password
-	if s.cfg.Token != nil {
-		ask = s.cfg.Token
-	}
-	if ask == nil {
-		return nil, errors.New("there is no password")
-	}
-	secret, err := ask(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("getting the password: %w", err)
-	}
-	switch {
-	case s.cfg.Token != nil && c.SupportsAuth("XOAUTH2"):
-		return &xoauth2Client{s.cfg.Username, secret}, nil
-	case s.cfg.Token != nil && c.SupportsAuth(sasl.OAuthBearer):
-		return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{Username: s.cfg.Username, Token: secret}), nil
-	case s.cfg.Token == nil && c.SupportsAuth(sasl.Plain):
-		return sasl.NewPlainClient("", s.cfg.Username, secret), nil
-	case s.cfg.Token == nil && c.SupportsAuth(sasl.Login):
-		return newLogin(s.cfg.Username, secret), nil
-	}
-	_, offered := c.Extension("AUTH")
-	return nil, fmt.Errorf("the relay offers no login known here (it offers %q)", clean(offered))
 }
 
 // alive reports whether an idle session can be used, asking the relay when it

@@ -66,7 +66,7 @@ func TestStaleConnection(t *testing.T) {
 func TestTLSModes(t *testing.T) {
 	server, pool := certificate(t)
 	foreign, _ := certificate(t)
-	plainLogin := func(r *rig) { r.relay.user, r.cfg.Username, r.cfg.Password = "us", "us", password }
+	plainLogin := func(r *rig) { r.relay.user, r.cfg.Login.Username, r.cfg.Login.Password = "us", "us", password }
 	tests := []struct {
 		name string
 		mode TLSMode
@@ -111,7 +111,7 @@ func TestLoginMechanisms(t *testing.T) {
 	for _, offer := range []string{"AUTH LOGIN", "AUTH PLAIN", "AUTH LOGIN PLAIN"} {
 		bubble(t, func(r *rig) {
 			r.relay.offers = []string{offer}
-			r.cfg.Username, r.cfg.Password = "us", password
+			r.cfg.Login.Username, r.cfg.Login.Password = "us", password
 			r.relay.misdeeds = func(stage, _ string) *misdeed { return nil }
 		}, func(t *testing.T, r *rig) {
 			r.relay.loginAs("us")
@@ -129,8 +129,8 @@ func TestLoginMechanisms(t *testing.T) {
 // A relay that goes on asking does not pass for one that let us in.
 func TestEndlessChallenge(t *testing.T) {
 	bubble(t, func(r *rig) {
-		r.relay.user, r.cfg.Username = "us", "us"
-		r.cfg.Password = func(context.Context) (string, error) { return "secret", nil }
+		r.relay.user, r.cfg.Login.Username = "us", "us"
+		r.cfg.Login.Password = func(context.Context) (string, error) { return "secret", nil }
 		r.relay.misdeeds = always("auth", "", misdeed{reply: "334 bW9yZQ=="})
 	}, func(t *testing.T, r *rig) {
 		m := r.mail(customer)
@@ -144,8 +144,8 @@ func TestEndlessChallenge(t *testing.T) {
 
 func TestPasswordCannotBeRead(t *testing.T) {
 	bubble(t, func(r *rig) {
-		r.relay.user, r.cfg.Username = "us", "us"
-		r.cfg.Password = func(context.Context) (string, error) { return "", errors.New("no such file") }
+		r.relay.user, r.cfg.Login.Username = "us", "us"
+		r.cfg.Login.Password = func(context.Context) (string, error) { return "", errors.New("no such file") }
 	}, func(t *testing.T, r *rig) {
 		m := r.mail(customer)
 		r.enqueue(m)

@@ -20,8 +20,10 @@ const module = "postroom"
 // aside. A package that is not listed may not exist.
 var arrows = map[string][]string{
 	"threads":                   {},
-	"imapsync":                  {"internal/store"},
-	"smtpout":                   {"internal/store"},
+	"imapsync":                  {"internal/store", "internal/login"},
+	"smtpout":                   {"internal/store", "internal/login"},
+	"internal/login":            {},
+	"internal/oauth":            {},
 	"internal/message":          {"threads"},
 	"internal/rotation":         {"threads"},
 	"internal/config":           {},
@@ -33,14 +35,15 @@ var arrows = map[string][]string{
 	"internal/mailtest":         {"*"},
 	"internal/service": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config",
-		"internal/store", "internal/gateway", "internal/admin",
+		"internal/store", "internal/gateway", "internal/admin", "internal/login", "internal/oauth",
 	},
 	"internal/demo":     {"internal/service", "internal/config", "internal/mailtest/servers"},
 	"internal/archtest": {},
 	"internal/lab":      {"*"},
 	"cmd/postroom": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config", "internal/store",
-		"internal/gateway", "internal/admin", "internal/service", "internal/demo", "internal/rehearse", "internal/mailtest/servers",
+		"internal/gateway", "internal/admin", "internal/service", "internal/oauth",
+		"internal/demo", "internal/rehearse", "internal/mailtest/servers",
 	},
 }
 
