@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,6 +61,11 @@ func (c *command) sayChecked(cfg *config.Config, rot *threads.Rotation, warnings
 	}
 	for _, w := range warnings {
 		out.Warnings = append(out.Warnings, w.Error())
+	}
+	if o := cfg.IMAP.OAuth2; o.IsSet() {
+		if _, err := os.Stat(o.TokenFile); err != nil {
+			out.Warnings = append(out.Warnings, "there is no token file "+o.TokenFile+" yet: log in with `postroom login`")
+		}
 	}
 	for _, key := range cfg.Unbuilt {
 		out.Warnings = append(out.Warnings, key+" is read but has no effect in this version")

@@ -22,7 +22,8 @@
 // and reports each outcome through the inbox.
 //
 // Beside them, in internal: message reads and composes mail, rotation reads
-// the rotation file, config the configuration; store keeps everything; service
+// the rotation file, config the configuration; login proves to both mail
+// servers who we are, oauth keeps the tokens it takes for that; store keeps everything; service
 // wires one running Postroom; admin is the control socket and what people are
 // shown; rehearse is old mail, read and decided in memory; demo is a support
 // team in a box; mailtest is what tests share;

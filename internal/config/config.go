@@ -51,6 +51,9 @@ type Server struct {
 	// name and no password the login is by token, or by ClientCert.
 	Username string
 	Password Secret
+	// Auth names the one way to prove the password; "" for the strongest the
+	// server offers.
+	Auth Auth
 	// CAFile names a PEM file of the authorities to trust instead of the
 	// system's; "" for the system's.
 	CAFile string
@@ -78,6 +81,18 @@ const (
 	// TLSOpportunistic uses STARTTLS where it is offered with a certificate
 	// that verifies, and plain text otherwise: loopback and insecure = true.
 	TLSOpportunistic TLS = "opportunistic"
+)
+
+// Auth is a way to prove a password: the name of a SASL mechanism in lower
+// case.
+type Auth string
+
+// The ways to prove a password.
+const (
+	AuthAuto  Auth = "auto"
+	AuthScram Auth = "scram-sha-256" // RFC 7677
+	AuthPlain Auth = "plain"         // RFC 4616
+	AuthLogin Auth = "login"
 )
 
 // IMAP is the mailbox.

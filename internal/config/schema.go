@@ -83,6 +83,7 @@ func serverSettings(table string, s *Server, filePath func(string) (string, *fau
 		{table + ".password_file", passwordFile(&s.Password, filePath)},
 		{table + ".password_env", passwordEnv(&s.Password)},
 		{table + ".password_command", passwordCommand(&s.Password)},
+		{table + ".auth", text(&s.Auth, oneOf(AuthAuto, AuthScram, AuthPlain, AuthLogin))},
 		{table + ".ca_file", text(&s.CAFile, optional(filePath))},
 		{table + ".client_cert", text(&s.ClientCert, optional(filePath))},
 		{table + ".client_key", text(&s.ClientKey, optional(filePath))},

@@ -199,6 +199,8 @@ func (b *batch) record(r store.InboxRecord, l *letter) error {
 		err = b.admin(*r.Admin)
 	case r.Rotation != nil:
 		err = b.rotation(*r.Rotation)
+	case r.Alarm != nil:
+		err = b.alarm(*r.Alarm)
 	default:
 		err = fmt.Errorf("the record says nothing")
 	}

@@ -74,6 +74,8 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 			subject:    "Your answer crossed with a new mail: " + about,
 			paragraphs: []string{hello, "Just so that you know: " + n.Reason + ". It is in your mailbox."},
 		}
+	case threads.NoticeAlarm:
+		return alarmNotice(hello, n)
 	case threads.NoticeRotation:
 		return rotationNotice(hello, n)
 	case threads.NoticeAside:

@@ -28,6 +28,7 @@ type record struct {
 	Obtained time.Time `json:"obtained"` // when the access token was asked for
 	Expires  time.Time `json:"expires"`
 
+	LoggedIn       time.Time `json:"logged_in,omitzero"` // when a person did
 	Refresh        string    `json:"refresh_token"`
 	RefreshExpires time.Time `json:"refresh_expires,omitzero"` // zero: the provider does not say
 }

@@ -50,6 +50,7 @@ func (l Login) finish(ctx context.Context, t *oauth2.Token, asked time.Time) (Gr
 	}
 	defer unlock()
 	r := newRecord(l.Config.ClientID, t, asked)
+	r.LoggedIn = r.Obtained
 	if err := writeFile(l.Config.File, r); err != nil {
 		return Granted{}, err
 	}

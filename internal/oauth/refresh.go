@@ -15,6 +15,8 @@ const (
 	// (RFC 6749 §5.1 only recommends it), longestLife of one that says more.
 	unknownLife = 10 * time.Minute
 	longestLife = 24 * time.Hour
+	// sameEnd is by how much two answers about one end may differ.
+	sameEnd = 10 * time.Minute
 )
 
 // landing is what a refresh brought.
@@ -50,7 +52,9 @@ func (s *Source) refresh(ctx context.Context, w want, old record, pending *recor
 		return l, fmt.Errorf("refreshing the access token: %w", err)
 	}
 	rec := newRecord(s.cfg.ClientID, token, asked)
-	if rec.RefreshExpires.IsZero() && rec.Refresh == l.disk.Refresh {
+	rec.LoggedIn = l.disk.LoggedIn
+	same := rec.RefreshExpires.IsZero() && rec.Refresh == l.disk.Refresh
+	if same || rec.RefreshExpires.Sub(l.disk.RefreshExpires).Abs() < sameEnd {
 		rec.RefreshExpires = l.disk.RefreshExpires
 	}
 	return s.store(l, rec)

@@ -33,8 +33,8 @@ type State struct {
 	// by then. Zero when there is none.
 	Until time.Time
 	// RefreshExpires is when the login itself ends; zero when the provider
-	// does not say.
-	RefreshExpires time.Time
+	// does not say. LoggedIn is when a person made it; zero when unknown.
+	RefreshExpires, LoggedIn time.Time
 }
 
 // Source hands out access tokens. Its methods may be called from any number
@@ -206,7 +206,7 @@ func (s *Source) landed(ctx context.Context, w want, l landing, err error) {
 }
 
 func (s *Source) state() State {
-	st := State{Err: s.err, Login: errors.Is(s.err, ErrLogin), RefreshExpires: s.rec.RefreshExpires}
+	st := State{Err: s.err, Login: errors.Is(s.err, ErrLogin), RefreshExpires: s.rec.RefreshExpires, LoggedIn: s.rec.LoggedIn}
 	if s.rec.good(s.now(), 0) {
 		st.Until = s.rec.Expires
 	}

@@ -73,7 +73,11 @@ func Version() string {
 // ListMailbox lists the followed folders while no service runs. Nothing is
 // written.
 func ListMailbox(ctx context.Context, cfg *config.Config, seams Seams, st *store.Store) ([]admin.Listing, error) {
-	imapCfg, err := imapConfig(cfg)
+	source, err := tokens(cfg, seams, nil)
+	if err != nil {
+		return nil, err
+	}
+	imapCfg, err := imapConfig(cfg, credentials(cfg.IMAP.Server, true, source, seams))
 	if err != nil {
 		return nil, err
 	}

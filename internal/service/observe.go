@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"postroom/internal/oauth"
 )
 
 // watch collects what the stages tell. Its methods never block for long: they
@@ -23,6 +25,7 @@ type watch struct {
 	pausedUntil time.Time
 	envelope    string // the relay's words when it refused our bounce addresses
 
+	tokenErr    string
 	rotationErr string
 	readyOnce   func()
 }
@@ -122,6 +125,16 @@ func (w *watch) EnvelopeFallback(words string) {
 	w.envelope = words
 }
 
+// tokens keeps how the access tokens stand.
+func (w *watch) tokens(st oauth.State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tokenErr = ""
+	if st.Err != nil {
+		w.tokenErr = st.Err.Error()
+	}
+}
+
 func (w *watch) rotationBad(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,6 +154,9 @@ func (w *watch) problems() []string {
 	}
 	if w.smtpErr != "" && w.pausedUntil.IsZero() {
 		list = append(list, "the relay: "+w.smtpErr)
+	}
+	if w.tokenErr != "" {
+		list = append(list, "the OAuth2 login: "+w.tokenErr)
 	}
 	if w.rotationErr != "" {
 		list = append(list, "the rotation file: "+w.rotationErr)

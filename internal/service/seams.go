@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
+	"net/http"
+	"net/url"
 	"time"
 
 	"postroom/internal/admin"
@@ -18,9 +20,12 @@ import (
 type Seams struct {
 	Log    *slog.Logger
 	Now    func() time.Time
-	Random io.Reader      // for the instance key
+	Random io.Reader      // for the instance key and nonces
 	Jitter func() float64 // in [0, 1)
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Proxy says how a web request leaves, as http.Transport wants it; nil for
+	// directly.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Listen opens the control socket of the state directory; nil for none.
 	Listen func(dir string) (net.Listener, error)
 	// ReadRotation reads the rotation file, every so often.
@@ -39,6 +44,7 @@ func OSSeams(log *slog.Logger) Seams {
 		Random:        rand.Reader,
 		Jitter:        mathrand.Float64,
 		Dial:          dialer.DialContext,
+		Proxy:         http.ProxyFromEnvironment,
 		Listen:        admin.Listen,
 		ReadRotation:  rotation.ReadFile,
 		RotationEvery: time.Second,

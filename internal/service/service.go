@@ -10,6 +10,7 @@ import (
 	"postroom/imapsync"
 	"postroom/internal/config"
 	"postroom/internal/gateway"
+	"postroom/internal/oauth"
 	"postroom/internal/rotation"
 	"postroom/internal/store"
 	"postroom/smtpout"
@@ -26,6 +27,10 @@ type Service struct {
 	in    *imapsync.Syncer
 	think *gateway.Gateway
 	out   *smtpout.Sender
+
+	tokens  *oauth.Source // nil without OAuth2
+	alarmed string        // what the admins were told of the tokens, "" for nothing
+	failing time.Time     // since when there is no new token
 
 	started time.Time
 }
@@ -51,11 +56,14 @@ func (s *Service) build() error {
 	if err != nil {
 		return err
 	}
-	imapCfg, err := imapConfig(s.cfg)
+	if s.tokens, err = tokens(s.cfg, s.seams, s.tokenState); err != nil {
+		return err
+	}
+	imapCfg, err := imapConfig(s.cfg, credentials(s.cfg.IMAP.Server, true, s.tokens, s.seams))
 	if err != nil {
 		return err
 	}
-	smtpCfg, err := smtpConfig(s.cfg)
+	smtpCfg, err := smtpConfig(s.cfg, credentials(s.cfg.SMTP.Server, s.cfg.SMTP.Tokens, s.tokens, s.seams))
 	if err != nil {
 		return err
 	}
@@ -158,6 +166,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return shielded(ctx, s.in.Run) })
 	g.Go(func() error { return shielded(ctx, s.think.Run) })
 	g.Go(func() error { return shielded(ctx, s.out.Run) })
+	g.Go(func() error { return shielded(ctx, s.renewTokens) })
 	g.Go(func() error {
 		s.rota.Run(ctx, s.rotationGood, s.rotationBad)
 		return nil

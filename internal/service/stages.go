@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"postroom/imapsync"
 	"postroom/internal/config"
 	"postroom/internal/gateway"
+	"postroom/internal/login"
 	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/smtpout"
@@ -20,28 +20,28 @@ import (
 // history import.
 const historyWait = 10 * time.Minute
 
-func imapConfig(c *config.Config) (imapsync.Config, error) {
+func imapConfig(c *config.Config, who login.Credentials) (imapsync.Config, error) {
 	tlsCfg, err := tlsConfig(c.IMAP.Server)
 	if err != nil {
 		return imapsync.Config{}, err
 	}
 	return imapsync.Config{
 		Server: c.IMAP.Addr(), TLS: imapsync.TLSMode(c.IMAP.TLS), TLSConfig: tlsCfg,
-		Username: c.IMAP.Username, Password: password(c.IMAP.Server),
+		Login:  who,
 		Folder: c.IMAP.Folder, SentFolder: c.IMAP.SentFolder, MarkSeen: c.IMAP.MarkSeen,
 		Start: imapsync.Start{All: c.IMAP.Start.Mode == config.StartAll, Date: c.IMAP.Start.Date},
 		Poll:  c.IMAP.Poll, Timeout: c.IMAP.Timeout,
 	}, nil
 }
 
-func smtpConfig(c *config.Config) (smtpout.Config, error) {
+func smtpConfig(c *config.Config, who login.Credentials) (smtpout.Config, error) {
 	tlsCfg, err := tlsConfig(c.SMTP.Server)
 	if err != nil {
 		return smtpout.Config{}, err
 	}
 	return smtpout.Config{
 		Server: c.SMTP.Addr(), TLS: smtpout.TLSMode(c.SMTP.TLS), TLSConfig: tlsCfg,
-		Username: c.SMTP.Username, Password: password(c.SMTP.Server),
+		Login: who,
 		Hello: threads.NewNames(c.Support.Address, "").Domain, Connections: c.SMTP.Connections,
 		Envelope: smtpout.Envelope(c.SMTP.Envelope), Retry: c.SMTP.Retry, Deadline: c.SMTP.Deadline,
 		Rate:         smtpout.Rate{Mails: c.SMTP.Rate.Mails, Bytes: c.SMTP.Rate.Bytes, Per: c.SMTP.Rate.Per},
@@ -71,26 +71,6 @@ func ownCopy(c config.SentCopy) gateway.OwnCopy {
 		return gateway.CopyByRelay
 	}
 	return gateway.CopyByBcc
-}
-
-func password(s config.Server) func(context.Context) (string, error) {
-	if s.Username == "" {
-		return nil
-	}
-	return s.Password.Value
-}
-
-func tlsConfig(s config.Server) (*tls.Config, error) {
-	cfg := &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12}
-	if s.CAFile == "" {
-		return cfg, nil
-	}
-	pool, err := config.ReadCAFile(s.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading the authorities for %s: %w", s.Host, err)
-	}
-	cfg.RootCAs = pool
-	return cfg, nil
 }
 
 // render makes the octets of an outgoing mail from its recipe and the spool,

@@ -20,6 +20,7 @@ type InboxRecord struct {
 	Timer    *Timer        `json:"timer,omitempty"`
 	Admin    *AdminRequest `json:"admin,omitempty"`
 	Rotation *InRotation   `json:"rotation,omitempty"`
+	Alarm    *InAlarm      `json:"alarm,omitempty"`
 
 	Tries     int    `json:"tries,omitempty"` // failed attempts to process it
 	LastError string `json:"last_error,omitempty"`
@@ -86,6 +87,14 @@ type InRotation struct {
 	Version string   `json:"version"`
 	Changes []string `json:"changes,omitempty"`
 	Error   string   `json:"error,omitempty"`
+}
+
+// InAlarm is something the admins must know and nobody else can tell them.
+type InAlarm struct {
+	// Key tells alarms apart: of two with the same one the second is not told.
+	Key     string `json:"key"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"` // paragraphs, one a line
 }
 
 // AddInbox appends a record to the inbox and sets its Seq. The caller has

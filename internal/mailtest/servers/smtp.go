@@ -71,10 +71,15 @@ func (w *World) serveSMTP(ln net.Listener, starttls *tls.Config, plainAuth, impl
 }
 
 // AuthMechanisms lists what Auth knows.
-func (s *smtpSession) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
+func (s *smtpSession) AuthMechanisms() []string {
+	return s.world.mechanisms(sasl.Plain, sasl.Login)
+}
 
 // Auth begins an AUTH exchange (RFC 4954).
 func (s *smtpSession) Auth(mech string) (sasl.Server, error) {
+	if s.world.opts.Token != nil {
+		return s.tokenAuth(mech)
+	}
 	switch mech {
 	case sasl.Plain:
 		return sasl.NewPlainServer(func(identity, user, password string) error {

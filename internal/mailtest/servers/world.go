@@ -23,6 +23,10 @@ type Options struct {
 	// RequireTLS refuses to take a password before STARTTLS.
 	RequireTLS bool
 
+	// Token, if set, says which access tokens are good. Then the servers take
+	// tokens alone (XOAUTH2, OAUTHBEARER), and no passwords.
+	Token func(user, token string) bool
+
 	// RequireAuth refuses MAIL before AUTH (530 5.7.0).
 	RequireAuth bool
 	// Sender says which envelope senders are accepted.
@@ -247,7 +251,11 @@ func (w *World) login(name, password string) *account {
 	}
 	acct.mu.Lock()
 	defer acct.mu.Unlock()
-	if acct.password != password {
+	good := acct.password == password
+	if w.opts.Token != nil {
+		good = w.opts.Token(name, password)
+	}
+	if !good {
 		return nil
 	}
 	return acct
