@@ -16,6 +16,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"postroom/imapsync"
+	"postroom/internal/login"
 	"postroom/internal/mailtest"
 	"postroom/internal/store"
 )
@@ -192,9 +193,9 @@ func newRealRig(t *testing.T, name string) *realRig {
 		}
 	})
 	return &realRig{t: t, srv: srv, sent: sent, st: st, raws: map[int][]byte{}, cfg: imapsync.Config{
-		Server: server, TLS: imapsync.TLSOpportunistic, Username: support,
-		Password: func(context.Context) (string, error) { return "secret", nil },
-		Folder:   "INBOX", SentFolder: sent, MarkSeen: true, Start: imapsync.Start{All: true},
+		Server: server, TLS: imapsync.TLSOpportunistic, Login: login.Credentials{Username: support,
+			Password: func(context.Context) (string, error) { return "secret", nil }},
+		Folder: "INBOX", SentFolder: sent, MarkSeen: true, Start: imapsync.Start{All: true},
 	}}
 }
 
