@@ -22,28 +22,142 @@ const (
 	strongAttribution          // also before one without marks
 )
 
-// verbs are what the words for "wrote" look like in the languages of mail
-// clients, in lower case.
-func verbs() []string {
-	return []string{
-		"wrote", "writes", "écrit", "ecrit", "schrieb", "geschrieben", "escribió", "escribio", "escreveu", "ha scritto", "scritto", "scrive", "schreef", "geschreven",
-		"skrev", "skrifaði", "kirjoitti", "napisał", "napisał(a)", "napisal", "napísal", "pisze", "pise", "napsal", "píše", "написал", "пишет", "писал", "написа", "пише", "написав",
-		"yazdı", "yazmış", "írta", "írt", "a scris", "έγραψε", "написао", "napisao", "napisao/la", "je napisal", "rašė", "rakstīja", "kirjutas", "va escriure", "idatzi",
-		"写道", "寫道", "来信", "書きました", "のメール", "님이 작성", "님이 씀", "작성:", "đã viết", "เขียน", "كتب", "כתב", "menulis", "सन लिखा", "نوشت", "pisal", "writes", "a écrit",
+// verbAt returns the length of the word for "wrote" that s, in lower case,
+// begins with, 0 for none: what mail clients write in their languages.
+func verbAt(s string) int {
+	switch s[0] {
+	case 'a':
+		return longest(s, "a scris", "a écrit")
+	case 'e':
+		return longest(s, "escribió", "escribio", "escreveu", "ecrit")
+	case 'g':
+		return longest(s, "geschrieben", "geschreven")
+	case 'h':
+		return longest(s, "ha scritto")
+	case 'i':
+		return longest(s, "idatzi")
+	case 'j':
+		return longest(s, "je napisal")
+	case 'k':
+		return longest(s, "kirjoitti", "kirjutas")
+	case 'm':
+		return longest(s, "menulis")
+	case 'n':
+		return longest(s, "napisał(a)", "napisao/la", "napisał", "napisal", "napísal", "napisao", "napsal")
+	case 'p':
+		return longest(s, "pisze", "pisal", "pise", "píše")
+	case 'r':
+		return longest(s, "rakstīja", "rašė")
+	case 's':
+		return longest(s, "skrifaði", "schrieb", "scritto", "schreef", "scrive", "skrev")
+	case 'v':
+		return longest(s, "va escriure")
+	case 'w':
+		return longest(s, "writes", "wrote")
+	case 'y':
+		return longest(s, "yazmış", "yazdı")
+	case 0xc3:
+		return longest(s, "écrit", "írta", "írt")
+	case 0xc4:
+		return longest(s, "đã viết")
+	case 0xce:
+		return longest(s, "έγραψε")
+	case 0xd0:
+		return longest(s, "написал", "написав", "написао", "написа", "пишет", "писал", "пише")
+	case 0xd7:
+		return longest(s, "כתב")
+	case 0xd9:
+		return longest(s, "نوشت", "كتب")
+	case 0xe0:
+		return longest(s, "सन लिखा", "เขียน")
+	case 0xe3:
+		return longest(s, "のメール")
+	case 0xe5:
+		return longest(s, "写道", "寫道")
+	case 0xe6:
+		return longest(s, "書きました", "来信")
+	case 0xeb:
+		return longest(s, "님이 작성", "님이 씀")
+	case 0xec:
+		return longest(s, "작성:")
 	}
+	return 0
 }
 
-// starters begin an attribution of several lines.
-func starters() []string {
-	return []string{
-		"on ", "am ", "le ", "el ", "il ", "em ", "op ", "den ", "w dniu ", "dnia ", "dne ", "dňa ", "v ", "på ", "kl ", "a ", "vào ", "pe ", "la ", "на ", "στις ", "fra ",
-		"at ", "um ", "in ", "al ", "tarih", "pada ", "---- on ", "-- on ", "el ", "ng ", "في ", "ב",
-		"mon", "tue", "wed", "thu", "fri", "sat", "sun", "lun", "mar", "mer", "mié", "jeu", "jue", "ven", "vie", "sam", "sáb", "dim", "dom", "gio", "sab",
-		"mo", "di", "mi", "do", "fr", "sa", "so", "pon", "wt", "śr", "czw", "pt", "nie", "пн", "вт", "ср", "чт", "пт", "сб", "вс", "понед", "втор", "сред", "четв", "пятн", "субб", "воскр",
-		"man", "tir", "ons", "tor", "fre", "lør", "søn", "mån", "tis", "lör", "sön", "ma ", "ti ", "ke ", "to ", "pe ", "la ", "su ", "sön", "pzt", "sal", "çar", "per", "cum", "cmt", "paz",
-		"jan", "feb", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+// startAt reports the beginning, in lower case, of an attribution of several
+// lines: a word before a date, the name of a day or month.
+func startAt(s string) bool {
+	switch s[0] {
+	case '-':
+		return begins(s, "---- on ", "-- on ")
+	case 'a':
+		return begins(s, "am ", "at ", "al ", "apr", "aug", "a ")
+	case 'c':
+		return begins(s, "czw", "cum", "cmt")
+	case 'd':
+		return begins(s, "dnia ", "den ", "dne ", "dňa ", "dec", "di", "do")
+	case 'e':
+		return begins(s, "el ", "em ")
+	case 'f':
+		return begins(s, "feb", "fr")
+	case 'g':
+		return begins(s, "gio")
+	case 'i':
+		return begins(s, "il ", "in ")
+	case 'j':
+		return begins(s, "jeu", "jue", "jan", "jun", "jul")
+	case 'k':
+		return begins(s, "kl ", "ke ")
+	case 'l':
+		return begins(s, "le ", "la ", "lun", "lør", "lör")
+	case 'm':
+		return begins(s, "mar", "mer", "man", "mån", "ma ", "may", "mo", "mi")
+	case 'n':
+		return begins(s, "ng ", "nie", "nov")
+	case 'o':
+		return begins(s, "on ", "op ", "ons", "oct")
+	case 'p':
+		return begins(s, "pada ", "på ", "pe ", "pon", "pzt", "per", "paz", "pt")
+	case 's':
+		return begins(s, "sun", "sáb", "søn", "sön", "su ", "sep", "sa", "so")
+	case 't':
+		return begins(s, "tarih", "tue", "thu", "tir", "tor", "tis", "ti ", "to ")
+	case 'u':
+		return begins(s, "um ")
+	case 'v':
+		return begins(s, "vào ", "ven", "vie", "v ")
+	case 'w':
+		return begins(s, "w dniu ", "wed", "wt")
+	case 0xc3:
+		return begins(s, "çar")
+	case 0xc5:
+		return begins(s, "śr")
+	case 0xcf:
+		return begins(s, "στις ")
+	case 0xd0:
+		return begins(s, "понед", "воскр", "пятн", "на ", "пн", "пт", "вт", "вс")
+	case 0xd1:
+		return begins(s, "субб", "четв", "ср", "сб", "чт")
+	case 0xd7:
+		return begins(s, "ב")
+	case 0xd9:
+		return begins(s, "في ")
 	}
+	return false
 }
+
+// longest is the length of the first of the words that s begins with; longer
+// ones stand first.
+func longest(s string, words ...string) int {
+	for _, w := range words {
+		if strings.HasPrefix(s, w) {
+			return len(w)
+		}
+	}
+	return 0
+}
+
+func begins(s string, words ...string) bool { return longest(s, words...) > 0 }
 
 // attributionAt looks for an attribution that starts at line i. It returns
 // the lines it takes, 0 for none.
@@ -105,12 +219,7 @@ func mayStart(s string) bool {
 	if unicode.IsDigit(r) || r >= 0x0590 {
 		return true
 	}
-	for _, p := range starters() {
-		if strings.HasPrefix(lower, p) {
-			return true
-		}
-	}
-	return ends(s) || strings.ContainsRune(s, '@')
+	return lower != "" && startAt(lower) || ends(s) || strings.ContainsRune(s, '@')
 }
 
 // ends reports a line that ends as attributions do.
@@ -121,16 +230,19 @@ func ends(s string) bool {
 
 // rate judges the text of what may be an attribution.
 func rate(s string) strength {
-	lower := strings.ToLower(s)
-	verb, last := hasVerb(lower)
+	colon := ends(s)
 	digits := countDigits(s)
+	if !colon && digits < 5 {
+		return notAttribution
+	}
+	verb, last := hasVerb(strings.ToLower(s))
 	address := strings.ContainsRune(s, '@')
 	switch {
-	case ends(s) && verb && digits >= 3 && strings.Count(s, ". ") < 6:
+	case colon && verb && digits >= 3 && strings.Count(s, ". ") < 6:
 		return strongAttribution
-	case ends(s) && verb && (address || digits > 0 || last && len(s) < 120):
+	case colon && verb && (address || digits > 0 || last && len(s) < 120):
 		return weakAttribution
-	case ends(s) && address && digits >= 5 && dated(s):
+	case colon && address && digits >= 5 && dated(s):
 		return strongAttribution
 	case verb && last && digits >= 5 && dated(s):
 		return strongAttribution // "---- On ... wrote ----"
@@ -142,15 +254,12 @@ func rate(s string) strength {
 
 // hasVerb finds a verb; last says that nothing but the colon follows it.
 func hasVerb(lower string) (found, last bool) {
-	tail := strings.TrimRight(lower, " :：-*_\u00a0\t\u202c\u2069")
-	for _, v := range verbs() {
-		i := strings.LastIndex(lower, v)
-		if i < 0 {
-			continue
-		}
-		found = true
-		if strings.HasSuffix(tail, v) {
-			return true, true
+	end := len(strings.TrimRight(lower, " :：-*_\u00a0\t\u202c\u2069"))
+	for i := 0; i < end; i++ {
+		if n := verbAt(lower[i:]); n > 0 {
+			if found = true; i+n >= end {
+				return true, true
+			}
 		}
 	}
 	return found, false

@@ -31,6 +31,8 @@ type leafFacts struct {
 	size map[*Part]int64
 	text map[*Part][]byte
 	kept int64
+	// whole is the source, while a mail that is short enough is read.
+	whole []byte
 }
 
 // readLeaves decodes every leaf once: its size, and the digest of what was
@@ -38,16 +40,19 @@ type leafFacts struct {
 // line ends, blanks at the end of lines and empty lines at the end do not
 // count: a relay that encodes anew changes these.
 func (m *Message) readLeaves() {
-	m.leaves = leafFacts{size: map[*Part]int64{}, text: map[*Part][]byte{}}
-	sum := sha256.New()
+	m.leaves.size, m.leaves.text = map[*Part]int64{}, map[*Part][]byte{}
+	sum, leaf := sha256.New(), sha256.New()
+	lines := &lineHash{h: leaf}
+	var digest [sha256.Size]byte
 	var buf []byte
 	for _, p := range m.Leaves() {
 		m.checkEncoding(p)
-		leaf := sha256.New()
+		leaf.Reset()
 		var w io.Writer = leaf
 		text := strings.HasPrefix(p.Type, "text/")
 		if text || strings.HasPrefix(p.Type, "message/") {
-			w = &lineHash{h: leaf}
+			lines.reset()
+			w = lines
 		}
 		if n := p.End - p.Body; text && n+m.leaves.kept <= maxDecoded {
 			m.leaves.kept += n
@@ -64,7 +69,7 @@ func (m *Message) readLeaves() {
 			m.leaves.size[p] = n
 		}
 		io.WriteString(sum, p.Type+"\n")
-		sum.Write(leaf.Sum(nil))
+		sum.Write(leaf.Sum(digest[:0]))
 	}
 	m.Mail.BodyDigest = hex.EncodeToString(sum.Sum(nil))
 }
@@ -72,6 +77,13 @@ func (m *Message) readLeaves() {
 // keep decodes a short text into memory.
 func (m *Message) keep(p *Part, w io.Writer) []byte {
 	var harm string
+	if raw, ok := m.inMemory(p, &harm); ok {
+		if harm != "" {
+			m.note(harm)
+		}
+		w.Write(raw)
+		return raw
+	}
 	raw := bytes.NewBuffer(make([]byte, 0, p.End-p.Body+bytes.MinRead))
 	if _, err := raw.ReadFrom(m.open(p, &harm)); err != nil {
 		m.note("a part could not be read to its end")
@@ -83,6 +95,24 @@ func (m *Message) keep(p *Part, w io.Writer) []byte {
 	return raw.Bytes()
 }
 
+// inMemory decodes a leaf of a mail that is in memory as a whole; false where
+// that is not so, or a stream has to do it.
+func (m *Message) inMemory(p *Part, harm *string) ([]byte, bool) {
+	if m.leaves.whole == nil || m.cr {
+		return nil, false
+	}
+	raw := m.leaves.whole[p.Body:max(p.End, p.Body)]
+	switch p.Encoding {
+	case "base64":
+		return decodeBase64(raw, harm), true
+	case "quoted-printable":
+		return decodeQuoted(raw), true
+	case "x-uuencode":
+		return nil, false
+	}
+	return raw, true
+}
+
 type (
 	onlyReader struct{ io.Reader }
 	onlyWriter struct{ io.Writer }
@@ -90,8 +120,16 @@ type (
 
 func (m *Message) decodedSize(p *Part) int64 { return m.leaves.size[p] }
 
-// Leaves returns the parts without children, in order.
+// Leaves returns the parts without children, in order. The list must not be
+// changed.
 func (m *Message) Leaves() []*Part {
+	if m.list == nil {
+		m.list = m.listLeaves()
+	}
+	return m.list
+}
+
+func (m *Message) listLeaves() []*Part {
 	var list []*Part
 	var walk func(*Part)
 	walk = func(p *Part) {
@@ -117,6 +155,9 @@ type lineHash struct {
 }
 
 const maxBlanks = 4096
+
+// reset begins a new text; the buffers are used again.
+func (l *lineHash) reset() { l.lines, l.blanks, l.cr, l.out = 0, l.blanks[:0], false, l.out[:0] }
 
 func (l *lineHash) Write(p []byte) (int, error) {
 	n := len(p)

@@ -5,11 +5,16 @@ import (
 	"strings"
 )
 
+// sameName compares field names. Most differ in length or at their start.
+func sameName(a, b string) bool {
+	return len(a) == len(b) && (len(a) == 0 || a[0]|0x20 == b[0]|0x20) && strings.EqualFold(a, b)
+}
+
 // Get returns the value of the first field of that name, "" when there is
 // none.
 func (h Header) Get(name string) string {
 	for i := range h {
-		if strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			return h[i].Value
 		}
 	}
@@ -19,7 +24,7 @@ func (h Header) Get(name string) string {
 // Has reports whether there is a field of that name.
 func (h Header) Has(name string) bool {
 	for i := range h {
-		if strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			return true
 		}
 	}
@@ -30,7 +35,7 @@ func (h Header) Has(name string) bool {
 func (h Header) All(name string) []string {
 	var list []string
 	for i := range h {
-		if strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			list = append(list, h[i].Value)
 		}
 	}

@@ -131,7 +131,7 @@ func messageID(value string) string {
 func gather(h Header, name string) []string {
 	l := newIDList()
 	for i := range h {
-		if strings.EqualFold(h[i].Name, name) {
+		if sameName(h[i].Name, name) {
 			l.add(h[i].Value)
 		}
 	}

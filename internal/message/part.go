@@ -24,6 +24,7 @@ type Message struct {
 	cr     bool   // lines end with CR alone
 	hint   string // charset for raw 8-bit text in the header
 	leaves leafFacts
+	list   []*Part  // the parts without children
 	depth  int      // reports around this one
 	inner  *Message // the report inside this one, if it was read
 }

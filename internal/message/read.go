@@ -39,7 +39,7 @@ func Read(src Source) *Message { return read(src, 0) }
 func read(src Source, depth int) *Message {
 	m := &Message{src: src, depth: depth}
 	m.Mail.Size = max(src.Size(), 0)
-	m.Root, m.cr = scanTree(src, m.Mail.Size, m.note)
+	m.Root, m.cr, m.leaves.whole = scanTree(src, m.Mail.Size, m.note)
 	m.Header = m.Root.Header
 	m.hint = m.charsetHint()
 	m.readHeader()
@@ -49,7 +49,7 @@ func read(src Source, depth int) *Message {
 	m.readNewText()
 	m.readClass()
 	m.Mail.HeaderDigest = m.headerDigest()
-	m.leaves.text = nil
+	m.leaves.text, m.leaves.whole = nil, nil
 	if m.Mail.Problems == nil {
 		m.Mail.Problems = []string{}
 	}
@@ -154,7 +154,7 @@ func orEmpty(ids []string) []string {
 func (m *Message) addresses(name string) []threads.Address {
 	list := []threads.Address{}
 	for i := range m.Header {
-		if f := &m.Header[i]; strings.EqualFold(f.Name, name) && len(list) < maxAddresses {
+		if f := &m.Header[i]; sameName(f.Name, name) && len(list) < maxAddresses {
 			list = append(list, parseAddresses(f.Value, m.hint)...)
 		}
 	}

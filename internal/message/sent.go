@@ -8,11 +8,12 @@ import "postroom/threads"
 func ReadSent(src Source) *threads.Mail {
 	m := &Message{src: src}
 	m.Mail.Size = max(src.Size(), 0)
-	m.Root, m.cr = scanTree(src, m.Mail.Size, m.note)
+	m.Root, m.cr, m.leaves.whole = scanTree(src, m.Mail.Size, m.note)
 	m.Header = m.Root.Header
 	m.hint = m.charsetHint()
 	m.readHeader()
 	m.readLeaves()
+	m.leaves = leafFacts{} // the facts must not keep the mail in memory
 	m.Mail.HeaderDigest = m.headerDigest()
 	return &m.Mail
 }

@@ -28,14 +28,18 @@ type textPlan struct {
 func (m *Message) readText() {
 	t := &textPlan{m: m, twins: map[*Part]bool{}, texts: map[*Part]string{}}
 	t.part(m.Root, nil, true)
-	var b strings.Builder
+	text := ""
 	for _, s := range t.shown {
-		if b.Len() > 0 && s.text != "" {
-			b.WriteString("\n\n")
+		switch s := strings.TrimRight(s.text, " \n"); {
+		case text == "":
+			text = s
+		case s != "":
+			text += "\n\n" + s
 		}
-		b.WriteString(strings.TrimRight(s.text, " \n"))
+		if len(text) > threads.MaxText {
+			break
+		}
 	}
-	text := b.String()
 	if len(text) > threads.MaxText {
 		m.note("long text: its end is not shown")
 		text = clip(text, threads.MaxText)

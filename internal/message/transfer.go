@@ -154,6 +154,21 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// decodeBase64 decodes a body that is in memory, as base64Reader does.
+func decodeBase64(raw []byte, harm *string) []byte {
+	r := base64Reader{state: base64State{table: newBase64Table()}, harm: harm}
+	out := make([]byte, 0, len(raw)*3/4+3)
+	for len(raw) > 0 {
+		line := raw
+		if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+			line = raw[:i+1]
+		}
+		raw = raw[len(line):]
+		out = r.line(out, line)
+	}
+	return r.state.finish(out)
+}
+
 func (r *base64Reader) line(out, chunk []byte) []byte {
 	text := bytes.TrimRight(chunk, "\r\n \t")
 	if len(text) == 0 {
@@ -224,6 +239,35 @@ func (r *quotedReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// decodeQuoted decodes a body that is in memory, as quotedReader does.
+func decodeQuoted(raw []byte) []byte {
+	out := make([]byte, 0, len(raw))
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\n')
+		line, end := raw, []byte(nil)
+		if i >= 0 {
+			cut := i
+			if cut > 0 && raw[cut-1] == '\r' {
+				cut--
+			}
+			line, end = raw[:cut], raw[cut:i+1]
+		}
+		raw = raw[len(line)+len(end):]
+		out = decodeQuotedLine(out, line, end)
+	}
+	return out
+}
+
+// decodeQuotedLine decodes a line; end is its line end.
+func decodeQuotedLine(out, line, end []byte) []byte {
+	// White space at the end of a line was put there on the way.
+	line = bytes.TrimRight(line, " \t")
+	if n := len(line); n > 0 && line[n-1] == '=' {
+		return unescape(out, line[:n-1])
+	}
+	return append(unescape(out, line), end...)
+}
+
 func (r *quotedReader) line(out []byte) []byte {
 	text, err := r.in.ReadSlice(r.mark)
 	if err != nil && err != bufio.ErrBufferFull {
@@ -249,12 +293,7 @@ func (r *quotedReader) line(out []byte) []byte {
 		}
 		return unescape(out, text)
 	}
-	// White space at the end of a line was put there on the way.
-	text = bytes.TrimRight(text, " \t")
-	if n := len(text); n > 0 && text[n-1] == '=' {
-		return unescape(out, text[:n-1])
-	}
-	return append(unescape(out, text), end...)
+	return decodeQuotedLine(out, text, end)
 }
 
 func unescape(out, text []byte) []byte {

@@ -26,8 +26,9 @@ type delimiter struct {
 	start   int64 // where the line starts
 }
 
-// scanTree reads the whole source.
-func scanTree(src io.ReaderAt, size int64, note func(string)) (root *Part, cr bool) {
+// scanTree reads the whole source. whole is the source in memory, if it is
+// short enough.
+func scanTree(src io.ReaderAt, size int64, note func(string)) (root *Part, cr bool, whole []byte) {
 	s := &treeScan{r: newLineReader(src, size), note: note}
 	root = &Part{}
 	s.part(root, "text/plain", 0)
@@ -35,7 +36,10 @@ func scanTree(src io.ReaderAt, size int64, note func(string)) (root *Part, cr bo
 	if s.r.mark == '\r' {
 		note("lines end with CR alone")
 	}
-	return root, s.r.mark == '\r'
+	if int64(len(s.r.buf)) == size {
+		whole = s.r.buf
+	}
+	return root, s.r.mark == '\r', whole
 }
 
 // part reads one part to its end.
