@@ -49,10 +49,8 @@ const AwayFor = 24 * time.Hour
 // Working hours do not matter here: those who sleep come back.
 func (r *Rotation) Last(key string, now time.Time, off Leave) bool {
 	return !slices.ContainsFunc(r.Engineers, func(e Engineer) bool {
-		if _, away := off.covers(e.Key, now); away || e.Key == key {
-			return false
-		}
-		return !slices.ContainsFunc(e.Away, func(s Span) bool { return s.Contains(now) })
+		why := presence(&e, now, weekSecond(now.In(r.Zone(&e))), off)
+		return e.Key != key && why != whyAway && why != whyLeave
 	})
 }
 

@@ -22,8 +22,8 @@ const (
 	maxMails        = 50 // mails of the customer's side an answer can refer to
 )
 
-// copiesPeriod is the period that Conversation.Copies counts.
-const copiesPeriod = time.Hour
+// flowPeriod is the period that Conversation.Flow counts.
+const flowPeriod = time.Hour
 
 // Conversation is the fold of its events. It is a value for readers: only
 // Apply changes it.
@@ -68,8 +68,13 @@ type Conversation struct {
 	Moved  Mark     `json:"moved,omitzero"`
 	Holds  []string `json:"holds,omitempty"` // held mails that are not settled
 	Moves  int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
-	// Copies counts the copies of the hour under way: a loop ends there.
-	Copies Spent `json:"copies,omitzero"`
+	// Flow counts the mails of the hour under way: a loop ends there.
+	Flow Spent `json:"flow,omitzero"`
+	// Lost are engineers to whom mail of it failed since the customer's side
+	// wrote or an answer went out: they are not given it again.
+	Lost []string `json:"lost,omitempty"`
+	// Given is the newest assignment.
+	Given Mark `json:"given,omitzero"`
 }
 
 // Offer is a conversation that is on offer.
@@ -84,9 +89,15 @@ type Spent struct {
 	N     int       `json:"n"`
 }
 
+// covers reports whether t lies in the period under way.
+func (s Spent) covers(t time.Time, period time.Duration) bool {
+	since := t.Sub(s.Since)
+	return since >= 0 && since < period
+}
+
 // in is the budget after one more use at t.
 func (s Spent) in(t time.Time, period time.Duration) Spent {
-	if since := t.Sub(s.Since); since < 0 || since >= period {
+	if !s.covers(t, period) {
 		s = Spent{Since: t}
 	}
 	s.N++
@@ -148,18 +159,22 @@ func (c Conversation) Apply(e Event) Conversation {
 			c.Moved = Mark{e.N, b.Engineer}
 		}
 		c.Owner, c.Waits, c.Was, c.Offer, c.Reminded = b.Engineer, false, "", nil, false
+		c.Given = Mark{e.N, b.Engineer}
 		if b.How == HowFailed {
 			c.Moves++
+			c.Lost = append(without(c.Lost, b.From), b.From)
 		}
 	case Waiting:
 		if c.Owner != "" {
 			c.Was = c.Owner
 		}
+		if b.Lost != "" {
+			c.Lost = append(without(c.Lost, b.Lost), b.Lost)
+		}
 		c.Owner, c.Waits, c.Offer = "", true, nil
 	case Offered:
 		c.Owner, c.Waits, c.Was, c.Offer = "", false, "", &Offer{To: b.To, Until: b.Until}
 	case Copied:
-		c.Copies = c.Copies.in(e.At, copiesPeriod)
 		c.Desks = c.withDesk(b.Engineer, b.MessageID, func(d *Desk) {
 			d.Newest, d.Seen = max(d.Newest, b.Of), e.N
 			if b.Stub {
@@ -168,7 +183,7 @@ func (c Conversation) Apply(e Event) Conversation {
 		})
 		c.Pending = without(c.Pending, b.Of)
 	case Accepted:
-		c.Answer, c.Moves = Mark{e.N, b.Author}, 0
+		c.Answer, c.Moves, c.Lost = Mark{e.N, b.Author}, 0, nil
 		c = c.relieved()
 		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen = e.N })
 		for _, a := range b.Added {
@@ -237,6 +252,7 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 		if !c.Unanswered {
 			c.Asked = e.At
 		}
+		c.Lost, c.Flow = nil, c.Flow.in(e.At, flowPeriod)
 		c.Unanswered = true
 		c.Pending = append(slices.Clone(c.Pending), e.N)
 	}

@@ -14,6 +14,9 @@ type (
 		Engineer  string
 		Of        int  // the Received event
 		Story     bool // she is new to a running conversation: the story goes with it
+		// Stub says why she gets its text and a list of its parts; "" for the
+		// mail as it came.
+		Stub string
 	}
 
 	// SendAnswer queues the answer that was drafted from the engineer's mail.
@@ -67,8 +70,26 @@ type (
 	Seen     struct{ Of int }
 	Answered struct{ Of int }
 
-	// WaitUntil asks for the conversation to be looked at again.
+	// WaitUntil asks for the conversations that wait to be looked at again.
 	WaitUntil struct{ At time.Time }
+
+	// SetTimer sets or moves a deadline of the conversation, DropTimer ends it.
+	SetTimer struct {
+		Kind TimerKind
+		At   time.Time
+	}
+	DropTimer struct{ Kind TimerKind }
+
+	// Absent takes an engineer off duty, Back ends that. They concern all her
+	// conversations.
+	Absent struct {
+		Engineer string
+		Absence  Absence
+	}
+	Back struct{ Engineer, By string }
+
+	// Report answers an engineer who asked: "status" or "help".
+	Report struct{ Engineer, What string }
 )
 
 func (SendCopy) effect()   {}
@@ -82,6 +103,11 @@ func (TakeTurn) effect()   {}
 func (Seen) effect()       {}
 func (Answered) effect()   {}
 func (WaitUntil) effect()  {}
+func (SetTimer) effect()   {}
+func (DropTimer) effect()  {}
+func (Absent) effect()     {}
+func (Back) effect()       {}
+func (Report) effect()     {}
 
 // NoticeKind is what a notice is about.
 type NoticeKind string
@@ -99,6 +125,13 @@ const (
 	NoticeAside    NoticeKind = "set_aside" // a mail broke us
 	NoticeAlarm    NoticeKind = "alarm"     // something else an admin must know
 	NoticeDone     NoticeKind = "done"      // what you asked for was done
+	NoticeReport   NoticeKind = "report"    // what you asked for
+	NoticeRefused  NoticeKind = "refused"   // what you asked for was not done
+	NoticeYours    NoticeKind = "yours"     // the conversation you have a copy of is yours now
+	NoticeReminder NoticeKind = "reminder"  // a customer waits for your answer
+	NoticeOverdue  NoticeKind = "overdue"   // a customer has waited too long
+	NoticeWoken    NoticeKind = "woken"     // what you laid aside is back
+	NoticeAway     NoticeKind = "away"      // an engineer went off duty, or could not be taken off
 )
 
 // Result is what follows from one input.

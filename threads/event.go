@@ -80,7 +80,8 @@ type (
 
 	// Waiting says that nobody could be given the conversation.
 	Waiting struct {
-		Why string `json:"why"`
+		Why  string `json:"why"`
+		Lost string `json:"lost,omitempty"` // an engineer to whom mail of it failed
 	}
 
 	// Copied says that a mail was queued to an engineer.

@@ -251,8 +251,8 @@ func TestCopyFailsWhileNobodyElseIsThere(t *testing.T) {
 	}
 }
 
-// TestLeaverLeavesNobodyWaiting: an unanswered customer of somebody who left
-// the file goes to the next; one that was answered waits for the customer.
+// TestLeaverLeavesNobodyWaiting: every open conversation of somebody who left
+// the file goes to the next, answered or not; a closed one stays closed.
 func TestLeaverLeavesNobodyWaiting(t *testing.T) {
 	r := started(t)
 	r.w.Rotation.Engineers = r.w.Rotation.Engineers[1:]
@@ -262,8 +262,14 @@ func TestLeaverLeavesNobodyWaiting(t *testing.T) {
 	r = started(t)
 	r.reply(aliceKey, nil)
 	r.w.Rotation.Engineers = r.w.Rotation.Engineers[1:]
+	if cp := effects[SendCopy](r.step(LookIn{})); len(cp) != 1 || !cp[0].Story || r.c.Owner == aliceKey {
+		t.Errorf("answered: copies %+v, owner %s", cp, r.c.Owner)
+	}
+	r = started(t)
+	r.step(AdminIn{By: "root", Verb: "close"})
+	r.w.Rotation.Engineers = r.w.Rotation.Engineers[1:]
 	if res := r.step(LookIn{}); len(res.Effects) != 0 {
-		t.Errorf("an answered conversation moved: %+v", res)
+		t.Errorf("a closed conversation moved: %+v", res)
 	}
 }
 

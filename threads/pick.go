@@ -188,6 +188,22 @@ func Pick(r *Rotation, req PickRequest, p *Pointers) (Choice, Delta, bool) {
 	return c, d, true
 }
 
+// Offerees is everyone a new conversation is offered to: whom Pick would choose
+// among. None says that nobody can have it now; Choice says why.
+func Offerees(r *Rotation, req PickRequest) ([]string, Choice) {
+	s := survey(r, req)
+	if len(s.eligible) == 0 {
+		return nil, s.nobody()
+	}
+	candidates, topic := s.owners()
+	c := Choice{Topic: topic, Considered: s.seen}
+	c.Why = fmt.Sprintf("%d are %s", len(candidates), s.among(topic))
+	if len(candidates) == 1 {
+		c.Why = fmt.Sprintf("%s is the only one %s", r.Engineers[candidates[0]].Name, s.among(topic))
+	}
+	return s.keys(candidates), c
+}
+
 // poll is the state of one pick: who was looked at, who may be chosen.
 type poll struct {
 	r        *Rotation
@@ -454,13 +470,7 @@ func (s *poll) keys(list []int) []string {
 
 // why is the sentence that explains a choice.
 func (s *poll) why(w *Engineer, candidates, ties int, topic string) string {
-	among := "on duty"
-	if s.anyone {
-		among = "in the file, as nobody is on duty"
-	}
-	if topic != "" {
-		among = fmt.Sprintf("who own the topic %q and are %s", topic, among)
-	}
+	among := s.among(topic)
 	switch {
 	case candidates == 1 && topic != "":
 		return fmt.Sprintf("%s is the only one of those %s", w.Name, among)
@@ -470,4 +480,16 @@ func (s *poll) why(w *Engineer, candidates, ties int, topic string) string {
 		return fmt.Sprintf("%s is next of %d %s: of the %d whose turn it could be, the one with the fewest so far", w.Name, candidates, among, ties)
 	}
 	return fmt.Sprintf("%s is next of %d %s", w.Name, candidates, among)
+}
+
+// among is what the candidates have in common, in words.
+func (s *poll) among(topic string) string {
+	among := "on duty"
+	if s.anyone {
+		among = "in the file, as nobody is on duty"
+	}
+	if topic != "" {
+		among = fmt.Sprintf("who own the topic %q and are %s", topic, among)
+	}
+	return among
 }

@@ -13,12 +13,15 @@ type World struct {
 	Minter   Minter
 	Rotation *Rotation
 	Leave    Leave
+	Absent   Absences  // what Leave is made of
 	Turns    *Pointers // for new conversations
 	Handed   *Pointers // for those handed on: counted apart
 	Load     func(engineer string) int
 	// Stale says which news an author must have seen for her answer to go
 	// out.
 	Stale Stale
+	// Text is what is kept of the mail of an event; nil for nothing.
+	Text func(event int) string
 }
 
 // Stale names the news that hold an answer.
@@ -65,6 +68,7 @@ type (
 	DeliveryIn struct {
 		OutID     string
 		Answer    bool   // to a customer; else to an engineer
+		Status    string // enhanced status code of the reply (RFC 3463), "" for none
 		Author    string // of an answer
 		Engineer  string // a copy is for
 		Of        int    // the Received event of a copy, the Accepted one of an answer
@@ -91,6 +95,12 @@ type (
 	// LookIn asks to look again: an engineer may have come on duty, or the
 	// owner may have left.
 	LookIn struct{}
+	// DueIn is a deadline of the conversation that has come, Late by how much
+	// it was missed.
+	DueIn struct {
+		Kind TimerKind
+		Late time.Duration
+	}
 	// AdminIn is what an admin asked for on the command line.
 	AdminIn struct {
 		By, Verb, Engineer string
@@ -105,6 +115,7 @@ func (CameBackIn) input()  {}
 func (ByHandIn) input()    {}
 func (UncertainIn) input() {}
 func (LookIn) input()      {}
+func (DueIn) input()       {}
 func (AdminIn) input()     {}
 
 // Draft tells how composing an answer went.
@@ -139,6 +150,8 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 		s.uncertain(in)
 	case LookIn:
 		s.look()
+	case DueIn:
+		s.due(in)
 	case AdminIn:
 		if err := s.admin(in); err != nil {
 			return c, Result{}, err
@@ -146,6 +159,7 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 	default:
 		return c, Result{}, fmt.Errorf("stepping conversation %d: unknown input %T", c.ID, in)
 	}
+	s.timers(c)
 	return s.c, s.r, nil
 }
 
@@ -244,6 +258,7 @@ func (s *step) customer(in MailIn) {
 	if s.c.State == StateClosed || s.c.State == StateHistory {
 		s.event(Reopened{Why: from.Key() + " wrote"})
 	}
+	s.woken(from.Key() + " wrote")
 	if from.Addr != "" && !s.c.Participant(from.Addr) {
 		s.event(Joined{Address: from, By: string(in.Found.Reason)})
 	}

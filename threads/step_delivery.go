@@ -79,15 +79,58 @@ func (in DeliveryIn) words() string {
 }
 
 func (s *step) copyFailed(in DeliveryIn, n int) {
-	if s.c.State != StateOpen || s.c.Owner != in.Engineer {
-		return // somebody else has it by now
-	}
-	if s.c.Moves >= maxMoves || !s.pick(nil, in.Engineer, HowFailed, "mail to "+nameOf(s.w.Rotation, in.Engineer)+" fails") {
-		s.notify(Notify{Kind: NoticeUnsent, Reason: in.words(), Event: n})
-		if s.c.Waits {
-			s.wait()
-		}
+	if s.c.State != StateOpen {
 		return
 	}
+	if s.c.Offer != nil {
+		s.withdrawn(in.Engineer, n, in.words())
+		return
+	}
+	if s.c.Owner != in.Engineer {
+		return // somebody else has it by now
+	}
+	if Unwelcome(in.status()) && s.stub(in) {
+		return
+	}
+	if s.c.Moves < maxMoves && s.replace(in) {
+		return
+	}
+	s.notify(Notify{Kind: NoticeUnsent, Reason: in.words(), Event: n})
+	if s.c.Waits {
+		s.wait()
+	}
+}
+
+func (in DeliveryIn) status() string {
+	if in.Bounce != nil {
+		return in.Bounce.Status
+	}
+	return in.Status
+}
+
+// stub sends the engineer the text of a mail that her server does not want as
+// it is, once: without what it may dislike.
+func (s *step) stub(in DeliveryIn) bool {
+	if _, ok := s.c.HeardAt(in.Of); !ok || s.c.Desks[in.Engineer].Stub >= in.Of {
+		return false
+	}
+	s.copy(in.Engineer, in.Of, false, "your mail server did not take the mail as it is")
+	return true
+}
+
+// replace gives the conversation to another engineer, because mail of it does
+// not reach the owner. A dead address is hers and says nothing about the mail,
+// so it does not count against what the mail may move.
+func (s *step) replace(in DeliveryIn) bool {
+	how, because := HowFailed, "mail to "+nameOf(s.w.Rotation, in.Engineer)+" fails"
+	if s.w.Absent[in.Engineer].Cause == CauseDead {
+		how, because = HowHanded, s.away(in.Engineer)
+	}
+	choice, ok := s.choose(s.request(nil, in.Engineer), in.Engineer, how, because)
+	if !ok {
+		s.nobody(choice, in.Engineer)
+		return false
+	}
 	s.handOver(s.c.Owner)
+	return true
 }

@@ -5,56 +5,117 @@ import (
 	"time"
 )
 
+// look sees to a conversation because something beside it changed: somebody
+// came on duty, went off or left, or a budget has filled up again.
 func (s *step) look() {
+	if s.c.State != StateOpen || s.c.Offer != nil || s.asleep() {
+		return
+	}
+	because, gone := s.gone()
 	switch {
-	case s.c.State != StateOpen:
+	case s.c.Owner == "":
+		s.handOut(nil)
+	case gone:
+		s.handOn(nil, HowHanded, because)
 	case len(s.c.Pending) > 0:
 		s.distribute(nil)
-	case s.stranded():
-		s.rescue()
 	}
 }
 
-// stranded reports whether nothing is left to send, and yet nobody who could
-// answer has the conversation: mail to its engineer failed while nobody else
-// was there, or its owner left with a customer's mail unanswered.
-func (s *step) stranded() bool {
-	_, there := s.w.Rotation.Engineer(s.c.Owner)
-	return s.c.Waits || s.c.Unanswered && s.c.Owner != "" && !there
+// gone reports whether the owner cannot go on, so that waiting for the
+// customer's next mail would leave somebody waiting: she is no longer in the
+// file, or she turned out to be away with a mail unanswered.
+func (s *step) gone() (because string, gone bool) {
+	owner := s.c.Owner
+	if owner == "" {
+		return "", false
+	}
+	if _, there := s.w.Rotation.Engineer(owner); !there {
+		return owner + " is no longer in the rotation", true
+	}
+	if _, off := s.w.Leave.covers(owner, s.w.Now); !off || !s.c.Unanswered || !s.lets(owner) {
+		return "", false
+	}
+	return s.away(owner), true
 }
 
-// rescue gives a stranded conversation to the next engineer.
-func (s *step) rescue() {
+// lets reports whether the policy lets an absent owner's conversation go. Mail
+// to a dead address cannot be read later: that one it does not keep.
+func (s *step) lets(owner string) bool {
+	return s.w.Rotation.Policy.KeepOwner != KeepAlways || s.w.Absent[owner].Cause == CauseDead
+}
+
+// away is why an engineer does not go on, in words.
+func (s *step) away(engineer string) string {
+	name := nameOf(s.w.Rotation, engineer)
+	if a, ok := s.w.Absent[engineer]; ok && a.Cause == CauseDead && !a.Over(s.w.Now) {
+		return "mail to " + name + " comes back"
+	}
+	return name + " is " + s.w.Rotation.Presence(engineer, s.w.Now, s.w.Leave).Why
+}
+
+// distribute sees to it that what the customer's side wrote is with an
+// engineer: the owner while she may keep it, those it is on offer to, else the
+// next of the rotation. m is the mail in hand, nil when there is none.
+func (s *step) distribute(m *Mail) {
+	if s.flooded() {
+		return
+	}
+	switch owner := s.c.Owner; {
+	case s.c.Offer != nil:
+		s.copies(s.offered(), false)
+	case owner == "":
+		s.handOut(m)
+	case s.keeps(owner):
+		s.copies([]string{owner}, false)
+	default:
+		because, gone := s.gone()
+		if !gone {
+			because = s.away(owner)
+		}
+		s.handOn(m, HowHanded, because)
+	}
+}
+
+// handOut gives away a conversation that nobody has: back to whoever had it
+// before it began to wait, if she is there; on offer, where that is the
+// policy and it is new; else to the next of the rotation.
+func (s *step) handOut(m *Mail) {
+	was := s.c.Was
+	if was != "" && s.keeps(was) && !slices.Contains(s.c.Lost, was) {
+		s.event(Assigned{Engineer: was, Why: nameOf(s.w.Rotation, was) + " had it before and is there again", How: HowKept})
+		s.copies([]string{was}, false)
+		return
+	}
+	if s.w.Rotation.Policy.Mode == ModeOffer && was == "" && s.c.Answer.Event == 0 {
+		if !s.offer(m) {
+			s.wait()
+		}
+		return
+	}
 	how, because := HowTurn, ""
-	if owner := s.c.Owner; owner != "" {
-		how, because = HowHanded, nameOf(s.w.Rotation, owner)+" left"
+	if was != "" {
+		how, because = HowHanded, s.away(was)
 	}
-	if !s.pick(nil, s.c.Owner, how, because) {
+	if !s.pick(m, was, how, because) {
 		s.wait()
 		return
 	}
 	s.handOver(s.c.Owner)
 }
 
-// distribute sees to it that what the customer's side wrote is with an
-// engineer: the owner while she may keep it, else the next of the rotation.
-// m is the mail in hand, nil when there is none.
-func (s *step) distribute(m *Mail) {
+// handOn gives the owner's conversation to the next of the rotation.
+func (s *step) handOn(m *Mail, how How, because string) {
 	owner := s.c.Owner
-	if owner != "" && !s.keeps(owner) {
-		why := s.w.Rotation.Presence(owner, s.w.Now, s.w.Leave).Why
-		if !s.pick(m, owner, HowHanded, nameOf(s.w.Rotation, owner)+" is "+why) {
-			s.wait()
-			return
-		}
-	} else if owner == "" {
-		if !s.pick(m, "", HowTurn, "") {
-			s.wait()
-			return
-		}
+	if !s.pick(m, owner, how, because) {
+		s.wait()
+		return
 	}
-	running := len(s.c.Desks) > 0 || s.c.Answer.Event != 0
-	s.copies(s.c.Owner, running && owner != s.c.Owner)
+	if s.c.Owner == owner {
+		s.copies([]string{owner}, false)
+		return
+	}
+	s.handOver(s.c.Owner)
 }
 
 func (s *step) keeps(owner string) bool {
@@ -63,37 +124,50 @@ func (s *step) keeps(owner string) bool {
 	}
 	switch s.w.Rotation.Policy.KeepOwner {
 	case KeepAlways:
-		return true
+		_, off := s.w.Leave.covers(owner, s.w.Now)
+		return !off || !s.lets(owner)
 	case KeepNever:
 		return false
 	}
 	return s.w.Rotation.Presence(owner, s.w.Now, s.w.Leave).OnDuty
 }
 
-// pick asks the rotation. Conversations handed on have pointers of their own:
-// they must not cost anyone her turn at a new one.
-func (s *step) pick(m *Mail, from string, how How, because string) bool {
-	req := PickRequest{Now: s.w.Now, Off: s.w.Leave, Load: s.w.Load, Subject: s.c.Subject, From: s.c.Customer.Addr}
-	if m != nil {
-		req.Body = m.NewText
-		req.To = recipients(m)
+// request is what a pick depends on. Topics are matched on the mail in hand,
+// else on what is kept of the newest one.
+func (s *step) request(m *Mail, from string) PickRequest {
+	req := PickRequest{
+		Now: s.w.Now, Off: s.w.Leave, Load: s.w.Load, Subject: s.c.Subject, From: s.c.Customer.Addr,
+		Exclude: slices.Clone(s.c.Lost),
 	}
 	if from != "" {
-		req.Exclude = []string{from}
+		req.Exclude = append(req.Exclude, from)
 	}
+	if m != nil {
+		req.Body, req.To = m.NewText, recipients(m)
+		return req
+	}
+	if h, ok := s.c.HeardAt(s.newest()); ok {
+		for _, a := range h.Others {
+			req.To = append(req.To, a.Addr)
+		}
+		if s.w.Text != nil {
+			req.Body = s.w.Text(h.Event)
+		}
+	}
+	return req
+}
+
+// choose asks the rotation, and makes the choice an event. Conversations
+// handed on have pointers of their own: they must not cost anyone her turn at
+// a new one.
+func (s *step) choose(req PickRequest, from string, how How, because string) (Choice, bool) {
 	pointers := s.w.Turns
 	if how != HowTurn {
 		pointers = s.w.Handed
 	}
 	choice, delta, ok := Pick(s.w.Rotation, req, pointers)
-	if !ok && how == HowHanded && s.w.Rotation.Presence(from, s.w.Now, s.w.Leave).OnDuty {
-		// No other is there, but she is: a policy to change must not stop.
-		req.Exclude = nil
-		choice, delta, ok = Pick(s.w.Rotation, req, pointers)
-	}
 	if !ok {
-		s.nobody(choice)
-		return false
+		return choice, false
 	}
 	why := choice.Why
 	if because != "" {
@@ -101,14 +175,32 @@ func (s *step) pick(m *Mail, from string, how How, because string) bool {
 	}
 	s.event(Assigned{Engineer: choice.Engineer, From: from, Why: why, How: how})
 	s.effect(TakeTurn{Delta: delta, How: how})
-	return true
+	return choice, true
 }
 
-func (s *step) nobody(choice Choice) {
+// pick gives the conversation to the next of the rotation, or records that it
+// waits.
+func (s *step) pick(m *Mail, from string, how How, because string) bool {
+	req := s.request(m, from)
+	choice, ok := s.choose(req, from, how, because)
+	if !ok && how == HowHanded && s.w.Rotation.Presence(from, s.w.Now, s.w.Leave).OnDuty {
+		// No other is there, but she is: a policy to change must not stop.
+		req.Exclude = slices.DeleteFunc(req.Exclude, func(key string) bool { return key == from })
+		choice, ok = s.choose(req, from, how, because)
+	}
+	if !ok {
+		s.nobody(choice, "")
+	}
+	return ok
+}
+
+// nobody records that the conversation waits. lost is an engineer to whom mail
+// of it fails.
+func (s *step) nobody(choice Choice, lost string) {
 	if s.c.Waits {
 		return // said already
 	}
-	n := s.event(Waiting{Why: choice.Why})
+	n := s.event(Waiting{Why: choice.Why, Lost: lost})
 	if choice.TellAdmins {
 		s.notify(Notify{Kind: NoticeNobody, Reason: choice.Why, Event: n, Quote: true})
 	}
@@ -129,30 +221,61 @@ func (s *step) wait() {
 	}
 }
 
+// maxFlow is how many mails of one conversation are passed on in an hour.
+// People do not write more; two machines that answer each other do.
+const maxFlow = 100
+
+// flooded keeps the mails of a conversation that runs wild where they are
+// until the hour is over, and tells the admins once. They are passed on then:
+// nothing is lost, and a loop goes round no faster than that.
+func (s *step) flooded() bool {
+	if s.c.Flow.N <= maxFlow || !s.c.Flow.covers(s.w.Now, flowPeriod) {
+		return false
+	}
+	if s.c.Flow.N == maxFlow+1 {
+		s.notify(Notify{Kind: NoticeAlarm, Event: s.c.N,
+			Reason: "more than 100 mails came within an hour: two machines may be answering each other. What comes now is kept, and passed on when the hour is over"})
+	}
+	s.effect(WaitUntil{At: s.c.Flow.Since.Add(flowPeriod)})
+	return true
+}
+
 // handOver sends a new owner what she needs to go on: the mails that wait,
 // else the newest one, with the story.
 func (s *step) handOver(engineer string) {
+	story := s.running(engineer)
 	if len(s.c.Pending) > 0 {
-		s.copies(engineer, true)
+		s.copies([]string{engineer}, story)
 		return
 	}
-	of := s.newest()
-	if of == 0 {
-		return
+	if of := s.newest(); of != 0 {
+		s.copy(engineer, of, story, "")
 	}
-	out := s.outID()
-	id := s.w.Names.MailID(s.w.Minter, out)
-	s.effect(SendCopy{OutID: out, MessageID: id, Engineer: engineer, Of: of, Story: true})
-	s.event(Copied{Engineer: engineer, OutID: out, MessageID: id, Of: of})
 }
 
-// copies queues every pending mail to the engineer.
-func (s *step) copies(engineer string, story bool) {
+// running reports whether there is a story to tell to an engineer who gets
+// the conversation now.
+func (s *step) running(engineer string) bool {
+	others := s.c.Answer.Event != 0
+	for key := range s.c.Desks {
+		others = others || key != engineer
+	}
+	return others
+}
+
+func (s *step) copy(engineer string, of int, story bool, stub string) {
+	out := s.outID()
+	id := s.w.Names.MailID(s.w.Minter, out)
+	s.effect(SendCopy{OutID: out, MessageID: id, Engineer: engineer, Of: of, Story: story, Stub: stub})
+	s.event(Copied{Engineer: engineer, OutID: out, MessageID: id, Of: of, Stub: stub != ""})
+}
+
+// copies queues every pending mail to the engineers.
+func (s *step) copies(engineers []string, story bool) {
 	for _, of := range slices.Clone(s.c.Pending) {
-		out := s.outID()
-		id := s.w.Names.MailID(s.w.Minter, out)
-		s.effect(SendCopy{OutID: out, MessageID: id, Engineer: engineer, Of: of, Story: story})
-		s.event(Copied{Engineer: engineer, OutID: out, MessageID: id, Of: of})
+		for _, engineer := range engineers {
+			s.copy(engineer, of, story, "")
+		}
 		s.effect(DropRaw{Of: of})
 		s.effect(Seen{Of: of})
 		story = false // once is enough

@@ -1,7 +1,6 @@
 package threads
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,7 +14,7 @@ func (s *step) engineer(in MailIn) {
 		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
 		return
 	}
-	if reason := s.impossible(m, text); reason != "" {
+	if reason := s.impossible(a.Engineer, m, text); reason != "" {
 		s.hold(in, WhyCommand, reason)
 		return
 	}
@@ -36,7 +35,7 @@ func (s *step) engineer(in MailIn) {
 	}
 	s.commands(a.Engineer, m)
 	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
-		s.copies(a.Engineer, true) // she is here: nothing waits any longer
+		s.copies([]string{a.Engineer}, true) // she is here: nothing waits any longer
 	}
 }
 
@@ -46,60 +45,6 @@ func (s *step) sameSubject(m *Mail) bool {
 
 func commanded(m *Mail, word string) bool {
 	return slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == word })
-}
-
-// impossible says why the commands of a mail cannot be done; "" when they
-// can. Nothing is done by halves: one that cannot holds the whole mail.
-func (s *step) impossible(m *Mail, text bool) string {
-	for _, c := range m.Commands {
-		switch c.Word {
-		case "close", "reopen", "take":
-			if c.Arg != "" {
-				return fmt.Sprintf("/%s takes nothing behind it, but there is %q", c.Word, c.Arg)
-			}
-		case "note":
-			if !text {
-				return "/note has no text below it"
-			}
-		case "assign":
-			if _, reason := s.colleague(c.Arg); reason != "" {
-				return reason
-			}
-		case "send", "discard":
-			return "/" + c.Word + " belongs into a reply to the notice of a held mail"
-		default:
-			return fmt.Sprintf("/%s is no command I know; I know /note, /take, /assign, /close, /reopen, /send and /discard", c.Word)
-		}
-	}
-	return ""
-}
-
-// colleague finds the engineer a command names: by address, local part, full
-// or first name where only one person is meant.
-func (s *step) colleague(who string) (string, string) {
-	want := strings.ToLower(strings.Trim(who, " @<>"))
-	if want == "" {
-		return "", "/assign needs a name behind it"
-	}
-	var hits []string
-	for i := range s.w.Rotation.Engineers {
-		e := &s.w.Rotation.Engineers[i]
-		first, _, _ := strings.Cut(strings.ToLower(e.Name), " ")
-		local, _, _ := strings.Cut(e.Key, "@")
-		if strings.ToLower(e.Name) == want || e.Key == want {
-			return e.Key, ""
-		}
-		if first == want || local == want {
-			hits = append(hits, e.Key)
-		}
-	}
-	switch len(hits) {
-	case 1:
-		return hits[0], ""
-	case 0:
-		return "", fmt.Sprintf("nobody in the rotation is called %q", who)
-	}
-	return "", fmt.Sprintf("%q may be any of %s", who, strings.Join(hits, ", "))
 }
 
 // view is the Received event an engineer's mail answers: that of the copy her
@@ -204,54 +149,6 @@ func (s *step) exposed(engineer string, m *Mail) {
 	if people := Exposed(s.w.Names, s.w.Rotation, m); len(people) > 0 {
 		s.event(Burnt{Engineer: engineer, Why: "her mail also went to " + people[0].Key()})
 	}
-}
-
-func (s *step) commands(engineer string, m *Mail) {
-	for _, c := range m.Commands {
-		switch c.Word {
-		case "take":
-			s.assign(engineer, HowTaken, "took it")
-		case "assign":
-			if key, _ := s.colleague(c.Arg); key != "" {
-				s.assign(key, HowHand, nameOf(s.w.Rotation, engineer)+" gave it away")
-			}
-		case "close":
-			if len(s.c.Pending) > 0 {
-				// The customer wrote again, and nobody has read it.
-				s.notify(Notify{Kind: NoticeCrossed, Engineer: engineer, Event: s.newest(),
-					Reason: "the conversation stays open: the customer wrote again before you closed it"})
-				continue
-			}
-			s.close(engineer)
-		case "reopen":
-			if s.c.State == StateClosed {
-				s.event(Reopened{Why: nameOf(s.w.Rotation, engineer) + " asked for it"})
-			}
-			if s.c.State == StateOpen && s.c.Owner == "" {
-				s.event(Assigned{Engineer: engineer, Why: nameOf(s.w.Rotation, engineer) + " opened it again", How: HowTaken})
-			}
-		}
-	}
-}
-
-func (s *step) close(by string) {
-	if s.c.State != StateOpen {
-		return
-	}
-	for _, of := range s.c.Pending {
-		s.effect(DropRaw{Of: of})
-	}
-	s.event(Closed{By: by})
-}
-
-// assign gives the conversation to an engineer by hand. Who gets it learns of
-// it by the customer's newest mail, with the story.
-func (s *step) assign(to string, how How, why string) {
-	if s.c.Owner == to {
-		return
-	}
-	s.event(Assigned{Engineer: to, From: s.c.Owner, Why: why, How: how})
-	s.handOver(to)
 }
 
 // byHand records an answer that was written from the shared mailbox: it is

@@ -63,7 +63,7 @@ func (s *step) release(in ReleaseIn) {
 	}
 	m := in.Mail
 	text, note := !m.AnswerEmpty, commanded(m, "note")
-	orders := len(m.Commands) > 0 && s.impossible(m, text) == ""
+	orders := len(m.Commands) > 0 && s.impossible(in.Author, m, text) == ""
 	answer := !note && (text || !orders)
 	if answer {
 		if why, reason := s.releasable(in); why != "" {
