@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"postroom/threads"
 )
@@ -48,6 +49,21 @@ func (m *Moment) tellState(body threads.EventBody) {
 		m.Who, m.What = b.By, "Closed by "+b.By
 	case threads.Reopened:
 		m.What, m.Reason = "Open again", b.Why
+	case threads.Offered:
+		m.What, m.Reason = fmt.Sprintf("On offer to %s until %s: whoever answers first or takes it has it", strings.Join(b.To, ", "), b.Until.UTC().Format(time.RFC3339)), b.Why
+	case threads.Snoozed:
+		m.Who, m.What = b.By, "Laid aside by "+b.By+" until "+b.Until.UTC().Format(time.RFC3339)+", or until the customer writes"
+	case threads.Woken:
+		m.What, m.Reason = "No longer laid aside", b.Why
+	case threads.Reminded:
+		m.What, m.Reason = "Half of the time to reply is over", b.Why
+		if b.Engineer != "" {
+			m.What += ", and " + b.Engineer + " was reminded"
+		}
+	case threads.Overdue:
+		m.What, m.Reason = "The time to reply is over", b.Why
+	case threads.Refused:
+		m.Who, m.What, m.Reason = b.Engineer, "/"+b.Command+" of "+b.Engineer+" was not done, and the engineer was told why", b.Why
 	case threads.Burnt:
 		m.Who, m.Reason = b.Engineer, b.Why
 		m.What = "The reply address of " + b.Engineer + " no longer proves anything; her next copy brings a new one"
@@ -115,6 +131,8 @@ func (m *Moment) tellAssigned(b threads.Assigned) {
 	switch b.How {
 	case threads.HowTurn:
 		m.What += ", whose turn it is"
+	case threads.HowKept:
+		m.What += ", who had it before it waited"
 	case threads.HowTaken:
 		m.What += ", by the engineer's own doing"
 	case threads.HowHand:

@@ -2,9 +2,10 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"strings"
+	"time"
 
 	"postroom/internal/store"
 	"postroom/threads"
@@ -17,6 +18,8 @@ const (
 	VerbRelease = "release" // hold
 	VerbDiscard = "discard" // hold
 	VerbRetry   = "retry"   // aside: the record is tried again
+	VerbAway    = "away"    // who, until (optional): the engineer is off duty
+	VerbBack    = "back"    // who: the engineer's absence that is not in the file ends
 )
 
 // Ask puts an admin's request into the inbox and waits until it has been
@@ -95,10 +98,37 @@ func (b *batch) asked(req store.AdminRequest) error {
 		return err
 	case VerbRelease, VerbDiscard:
 		return b.adminHold(req)
+	case VerbAway, VerbBack:
+		return b.adminPresence(req)
 	case VerbRetry:
 		return b.retry(req.Args["aside"])
 	}
 	return fmt.Errorf("%q is no request this version knows", req.Verb)
+}
+
+// adminPresence puts an engineer off duty or on duty again.
+func (b *batch) adminPresence(req store.AdminRequest) error {
+	engineer, reason := threads.Colleague(b.rot, req.Args["who"])
+	if reason != "" {
+		return errors.New(reason)
+	}
+	if req.Verb == VerbBack {
+		if _, off := b.absent[engineer]; !off {
+			return fmt.Errorf("%s is off duty by nothing but the rotation file, if at all", engineer)
+		}
+		return b.onDuty(engineer, req.By)
+	}
+	a := threads.Absence{Cause: threads.CauseAdmin, Reason: req.By + " said so", Since: b.now}
+	if until := req.Args["until"]; until != "" {
+		zone := time.UTC
+		if e, ok := b.rot.Engineer(engineer); ok {
+			zone = b.rot.Zone(e)
+		}
+		if a.Until, reason = threads.When(until, b.now, zone); reason != "" {
+			return errors.New(reason)
+		}
+	}
+	return b.offDuty(engineer, a)
 }
 
 func (b *batch) adminHold(req store.AdminRequest) error {
@@ -135,25 +165,3 @@ func (b *batch) retry(id string) error {
 	}
 	return fmt.Errorf("nothing set aside has the id %q; `postroom aside` lists it", id)
 }
-
-// timer acts on a deadline.
-func (b *batch) timer(t store.Timer) error {
-	switch {
-	case t.Name == parkedTimer:
-		return b.unpark(false)
-	case strings.HasPrefix(t.Name, lateTimer):
-		return b.late(t)
-	case strings.HasPrefix(t.Name, waitTimer):
-		c, ok, err := b.tx.Conversation(threads.ID(t.Conversation))
-		if err != nil || !ok {
-			return err
-		}
-		_, _, err = b.step(c, threads.LookIn{}, nil)
-		return err
-	}
-	return fmt.Errorf("timer %q is not known", t.Name)
-}
-
-// waitTimer begins the names of the deadlines at which a conversation that
-// waits for an engineer is looked at again.
-const waitTimer = "wait/"

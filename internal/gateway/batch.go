@@ -23,8 +23,10 @@ type batch struct {
 	turns  threads.Pointers
 	handed threads.Pointers
 	load   map[string]int
+	absent threads.Absences
 	rot    *threads.Rotation
 	picked bool
+	orders []order
 	open   []*store.Raw
 	after  []func() // log lines and answers, told only once it is true
 }
@@ -48,7 +50,7 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 	err = g.st.Update(func(tx *store.Tx) error {
 		b = &batch{
 			g: g, tx: tx, now: g.now().UTC().Round(0), rot: g.rot,
-			turns: g.turns.Clone(), handed: g.handed.Clone(), load: maps.Clone(g.load),
+			turns: g.turns.Clone(), handed: g.handed.Clone(), load: maps.Clone(g.load), absent: maps.Clone(g.absent),
 		}
 		defer b.closeRaw()
 		for i := range records {
@@ -56,12 +58,18 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 				return &recordError{records[i].Seq, err}
 			}
 		}
+		if err := b.seen(); err != nil {
+			return err
+		}
 		return b.savePointers()
 	})
 	if err != nil {
 		return err
 	}
-	g.turns, g.handed, g.load, g.rot = b.turns, b.handed, b.load, b.rot
+	g.turns, g.handed, g.load, g.rot, g.absent = b.turns, b.handed, b.load, b.rot, b.absent
+	if b.now.After(g.clock) {
+		g.clock = b.now
+	}
 	for _, tell := range b.after {
 		tell()
 	}
@@ -211,18 +219,25 @@ func (b *batch) record(r store.InboxRecord, l *letter) error {
 }
 
 // world is what a step may know.
-func (b *batch) world() threads.World {
+func (b *batch) world(c threads.Conversation) threads.World {
 	return threads.World{
-		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.g.leave, Stale: b.g.cfg.Stale,
+		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.absent.Leave(), Absent: b.absent, Stale: b.g.cfg.Stale,
 		Turns: &b.turns, Handed: &b.handed,
 		Load: func(engineer string) int { return b.load[engineer] },
+		Text: func(event int) string {
+			text, err := b.tx.Text(c.ID, event)
+			if err != nil {
+				b.g.log.Error("a text cannot be read", "conv", c.ID, "event", event, "err", err)
+			}
+			return text
+		},
 	}
 }
 
 // step runs one step of a conversation and commits what follows. l is the
 // mail in hand, nil when there is none.
 func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threads.Conversation, threads.Result, error) {
-	next, res, err := threads.Step(c, in, b.world())
+	next, res, err := threads.Step(c, in, b.world(c))
 	if err != nil || len(res.Events) == 0 && len(res.Effects) == 0 {
 		return next, res, err
 	}
@@ -236,7 +251,10 @@ func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threa
 			return next, res, err
 		}
 	}
-	return next, res, b.effects(next, in, res, l)
+	if err := b.effects(next, in, res, l); err != nil {
+		return next, res, err
+	}
+	return next, res, b.obey()
 }
 
 func (b *batch) countLoad(c threads.Conversation, by int) {

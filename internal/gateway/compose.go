@@ -77,8 +77,11 @@ func (b *batch) sendCopy(h hand, e threads.SendCopy) error {
 	var recipe *message.Recipe
 	var sources []store.Ref
 	switch {
+	case e.Stub != "":
+		l = nil
+		recipe, err = b.retold(h.c, e.Of, cp, e.Stub)
 	case l == nil:
-		recipe, err = b.retold(h.c, e.Of, cp)
+		recipe, err = b.retold(h.c, e.Of, cp, "")
 	case l.cut != "":
 		recipe, err = b.g.composer.Stub(l.msg, cp, l.cut)
 	default:
@@ -130,7 +133,7 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 	cp := message.Copy{
 		To: threads.Address{Name: eng.Name, Addr: eng.Email}, Customer: received.From, ReplyTo: reply,
 		Subject: received.Subject, MessageID: e.MessageID, InReplyTo: inReplyTo, References: refs,
-		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links()),
+		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links(c)),
 	}
 	if e.Story {
 		if cp.Story, err = b.story(c, e.Of); err != nil {
@@ -212,7 +215,7 @@ func (b *batch) nameOf(key string) string {
 
 // retold makes a copy of a mail that is no longer here from the text kept of
 // it.
-func (b *batch) retold(c threads.Conversation, of int, cp message.Copy) (*message.Recipe, error) {
+func (b *batch) retold(c threads.Conversation, of int, cp message.Copy, why string) (*message.Recipe, error) {
 	text, err := b.tx.Text(c.ID, of)
 	if err != nil {
 		return nil, err
@@ -221,8 +224,13 @@ func (b *batch) retold(c threads.Conversation, of int, cp message.Copy) (*messag
 	if err != nil {
 		return nil, err
 	}
-	where := "this is its text; the mail itself lies in the support mailbox under " + received.MessageID
-	return b.g.composer.Stub(message.FromText(received.From, received.Subject, text), cp, where)
+	msg := message.FromText(received.From, received.Subject, text)
+	msg.Mail.Attachments = received.Parts
+	where := "the mail itself lies in the support mailbox under " + received.MessageID
+	if why != "" {
+		where = why + "; " + where
+	}
+	return b.g.composer.Stub(msg, cp, where)
 }
 
 // restub composes a copy anew that the relay cannot take as it is.

@@ -57,6 +57,11 @@ func (b *batch) freshCopy(m store.OutMail) error {
 // told records the outcome of one recipient in the mail's conversation.
 func (b *batch) told(m store.OutMail, r store.Recipient) error {
 	b.after = append(b.after, func() { b.g.logDelivery(m, r) })
+	if m.To != "" && r.State == store.OutFailed {
+		if err := b.deadAddress(m.To, r.Enhanced, r.Reply); err != nil {
+			return err
+		}
+	}
 	if m.Kind == store.OutNotice {
 		return b.noticeTold(m, r)
 	}
@@ -66,7 +71,7 @@ func (b *batch) told(m store.OutMail, r store.Recipient) error {
 	}
 	_, _, err = b.step(c, threads.DeliveryIn{
 		OutID: m.ID, Answer: m.Kind == store.OutAnswer, Author: m.Author, Engineer: m.To, Of: m.Event,
-		Recipient: r.Address, State: string(r.State), Reply: r.Reply,
+		Recipient: r.Address, State: string(r.State), Reply: r.Reply, Status: r.Enhanced,
 	}, nil)
 	return err
 }
@@ -344,7 +349,7 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 	m := &l.msg.Mail
 	known, ok := b.bounced(m, found)
 	if ok && known.Kind == threads.KnownNotice {
-		return b.noticeBounced(l)
+		return b.noticeBounced(l, known)
 	}
 	if !ok || known.Conversation == 0 {
 		return b.recordUnseen(l, threads.ClassBounce)
@@ -358,6 +363,14 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 	}
 	n, told := c.N+1, false
 	for _, r := range reported(m) {
+		if known.Kind == threads.KnownCopy {
+			if err := b.bouncedDead(known, r); err != nil {
+				return nil, err
+			}
+			if c, _, err = b.tx.Conversation(c.ID); err != nil { // it may have been handed on
+				return nil, err
+			}
+		}
 		c, _, err = b.step(c, threads.DeliveryIn{
 			OutID: known.OutID, Answer: known.Kind == threads.KnownAnswer, Author: known.Engineer, Engineer: known.Engineer,
 			Of: known.Event, Bounce: &r, MessageID: m.MessageID, Quiet: told,
@@ -372,10 +385,13 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 
 // noticeBounced keeps a notice that came back for status, as one that was
 // refused.
-func (b *batch) noticeBounced(l *letter) (*store.Outcome, error) {
+func (b *batch) noticeBounced(l *letter, known threads.Known) (*store.Outcome, error) {
 	for _, r := range reported(&l.msg.Mail) {
 		if r.Action != "failed" {
 			continue
+		}
+		if err := b.bouncedDead(known, r); err != nil {
+			return nil, err
 		}
 		said := store.Recipient{Address: r.Address, State: store.OutFailed, Reply: firstLine(r.Diagnostic)}
 		if err := b.noticeTold(store.OutMail{Subject: l.msg.Mail.Subject}, said); err != nil {
@@ -383,6 +399,15 @@ func (b *batch) noticeBounced(l *letter) (*store.Outcome, error) {
 		}
 	}
 	return b.recordUnseen(l, threads.ClassBounce)
+}
+
+// bouncedDead takes an engineer off duty whose address a report calls dead.
+// Only she and her mail server were told the ids by which it was matched.
+func (b *batch) bouncedDead(known threads.Known, r threads.BounceRecipient) error {
+	if r.Action != "failed" || known.Engineer == "" {
+		return nil
+	}
+	return b.deadAddress(known.Engineer, r.Status, r.Diagnostic)
 }
 
 // maxReported bounds the recipients taken from one report.

@@ -83,8 +83,14 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 	case threads.Answered:
 		return b.chore(h.c.ID, e.Of, store.ChoreAnswered)
 	case threads.WaitUntil:
-		name := fmt.Sprintf("%s%d", waitTimer, h.c.ID)
-		return b.tx.SetTimer(store.Timer{Name: name, Due: e.At, Conversation: uint64(h.c.ID)})
+		return b.waitUntil(e.At)
+	case threads.SetTimer:
+		return b.setTimer(h.c, e)
+	case threads.DropTimer:
+		return b.tx.DropTimer(timerName(e.Kind, h.c.ID))
+	case threads.Absent, threads.Back, threads.Report:
+		b.orders = append(b.orders, order{c: h.c, effect: e, name: fmt.Sprintf("%d.%d.r%d", h.c.ID, h.c.N, len(b.orders))})
+		return nil
 	}
 	return fmt.Errorf("the effect is not known")
 }

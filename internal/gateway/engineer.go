@@ -184,14 +184,15 @@ func (b *batch) letter(ref store.Ref, uid store.UID) (*letter, error) {
 }
 
 // unattached handles an engineer's mail that is about no conversation: held
-// when it claims to be an answer, else a personal command, of which none is
-// known yet.
+// done when it is a command about herself, else held.
 func (b *batch) unattached(l *letter, in threads.MailIn) (*store.Outcome, error) {
+	if in.Authority.Proven && in.Authority.Doubt == "" {
+		if o, done, err := b.personal(l, &in); done || err != nil {
+			return o, err
+		}
+	}
 	a := in.Authority
 	why, reason := a.Doubt, a.Reason
-	if why == "" {
-		why, reason = threads.WhyCommand, "it went to your personal address, which takes no text, and is about no conversation"
-	}
 	h := store.Hold{
 		ID: fmt.Sprintf("0-%s-%d-%d", l.uid.Folder, l.uid.Validity, l.uid.UID), Engineer: a.Engineer, Asked: a.Engineer, From: l.msg.Mail.Sender().Addr,
 		Subject: l.msg.Mail.Subject, Why: why, Reason: reason, Raw: l.ref, UID: l.uid, At: b.now.Unix(),

@@ -69,7 +69,8 @@ type Gateway struct {
 	rot    *threads.Rotation
 	turns  threads.Pointers
 	handed threads.Pointers
-	leave  threads.Leave
+	absent threads.Absences
+	clock  time.Time // the newest time seen
 	load   map[string]int
 
 	mu      sync.Mutex
@@ -89,7 +90,6 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		names:    names,
 		minter:   threads.NewMinter(st.InstanceKey()),
 		composer: message.NewComposer(cfg.Support, cfg.FromName, names.Domain),
-		leave:    threads.Leave{},
 		load:     map[string]int{},
 		waiters:  map[string]chan error{},
 	}
@@ -101,8 +101,13 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		if g.handed, err = tx.Pointers("handed"); err != nil {
 			return err
 		}
-		return tx.EachConversation(func(c threads.Conversation) error {
-			g.count(c, 1)
+		if g.absent, err = tx.Absences(); err != nil {
+			return err
+		}
+		return tx.EachOpen(func(o store.OpenConversation) error {
+			if o.Owner != "" {
+				g.load[o.Owner]++
+			}
 			return nil
 		})
 	})
@@ -111,12 +116,6 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 	}
 	log.Info("rotation", "version", rot.Version, "changes", "")
 	return g, nil
-}
-
-func (g *Gateway) count(c threads.Conversation, by int) {
-	if c.State == threads.StateOpen && c.Owner != "" {
-		g.load[c.Owner] += by
-	}
 }
 
 // Run processes the inbox until ctx ends.
@@ -133,7 +132,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			g.log.Error("the inbox cannot be processed; trying again", "err", err)
 			timer.Reset(retryPause)
 		} else if at, ok := g.nextTimer(); ok {
-			timer.Reset(max(at.Sub(g.now()), 0))
+			timer.Reset(min(max(at.Sub(g.now()), 0), clockPause))
 		}
 		select {
 		case <-ctx.Done():
@@ -143,6 +142,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// clockPause is how long the gateway sleeps at most before a deadline: the
+// clock may be set meanwhile, which no timer notices.
+const clockPause = 10 * time.Minute
 
 // retryPause is how long the gateway waits after the store failed.
 const retryPause = 5 * time.Second
@@ -176,6 +179,9 @@ func (g *Gateway) Drain(ctx context.Context) error {
 
 // take fires the timers that are due and returns the next records.
 func (g *Gateway) take() (records []store.InboxRecord, err error) {
+	if err := g.clockSet(); err != nil {
+		return nil, fmt.Errorf("looking at the clock: %w", err)
+	}
 	if at, ok := g.nextTimer(); ok && !at.After(g.now()) {
 		err = g.st.Update(func(tx *store.Tx) error { return tx.FireTimers(g.now(), batchSize) })
 		if err != nil {

@@ -53,6 +53,18 @@ func (g *Gateway) logEvent(conv threads.ID, e threads.Event) {
 		args = append(args, "job", b.OutID, "recipient", b.Recipient, "action", b.Action, "status", b.Status)
 	case threads.CameBack:
 		args = append(args, "job", b.OutID, "alias", b.Alias)
+	case threads.Offered:
+		args = append(args, "engineers", len(b.To), "until", b.Until, "reason", b.Why)
+	case threads.Snoozed:
+		args = append(args, "engineer", b.By, "until", b.Until)
+	case threads.Woken:
+		args = append(args, "reason", b.Why)
+	case threads.Reminded:
+		args = append(args, "engineer", b.Engineer)
+	case threads.Overdue:
+		args = append(args, "engineer", b.Engineer, "reason", b.Why)
+	case threads.Refused:
+		args = append(args, "engineer", b.Engineer, "command", b.Command, "reason", b.Why)
 	case threads.Burnt:
 		args = append(args, "engineer", b.Engineer, "reason", b.Why)
 	}

@@ -27,6 +27,9 @@ func (b *batch) rotation(in store.InRotation) error {
 		return err
 	}
 	b.rot = rot
+	if err := b.leavers(); err != nil {
+		return err
+	}
 	b.after = append(b.after, func() {
 		b.g.log.Info("rotation", "version", rot.Version, "changes", strings.Join(in.Changes, "; "))
 	})
@@ -39,26 +42,5 @@ func (b *batch) rotation(in store.InRotation) error {
 			return err
 		}
 	}
-	return b.lookAll()
-}
-
-// lookAll looks again at every conversation that waits for an engineer or an
-// answer, oldest first.
-func (b *batch) lookAll() error {
-	var waiting []threads.Conversation
-	err := b.tx.EachConversation(func(c threads.Conversation) error {
-		if c.State == threads.StateOpen && (len(c.Pending) > 0 || c.Waits || c.Unanswered) {
-			waiting = append(waiting, c)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, c := range waiting {
-		if _, _, err := b.step(c, threads.LookIn{}, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.lookAll(b.unsettled)
 }

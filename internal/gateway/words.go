@@ -3,6 +3,8 @@ package gateway
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"postroom/internal/store"
 	"postroom/threads"
@@ -88,7 +90,55 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 			},
 		}
 	}
-	return notice{subject: about, paragraphs: []string{hello, n.Reason + "."}}
+	return routineNotice(hello, about, c, n)
+}
+
+// routineNotice is about the ordinary course of things.
+func routineNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
+	stop := n.Reason + "."
+	switch n.Kind {
+	case threads.NoticeYours:
+		return notice{subject: "Your turn: " + about, paragraphs: []string{hello, capital(stop),
+			"Reply to the customer's mail, which you have, or to this one; what the customer wrote is below."},
+			actions: []action{{"Lay it aside for a day", "/snooze 1d"}}}
+	case threads.NoticeReminder:
+		return notice{subject: "A customer is waiting for you: " + about, paragraphs: []string{hello, capital(stop),
+			"If it stays so, the conversation goes to a colleague. Reply, give it away, or lay it aside."},
+			actions: []action{{"Lay it aside for a day", "/snooze 1d"}, {"Close it without an answer", "/close"}}}
+	case threads.NoticeOverdue:
+		return notice{subject: "A customer has waited too long: " + about, paragraphs: []string{hello,
+			capital(fmt.Sprintf("conversation %d: %s.", c.ID, n.Reason)),
+			fmt.Sprintf("Nothing more happens by itself. `postroom show %d` tells the story; `postroom assign %d NAME` gives it to somebody.", c.ID, c.ID)}}
+	case threads.NoticeWoken:
+		return notice{subject: "Back on your desk: " + about, paragraphs: []string{hello, capital(stop)},
+			actions: []action{{"Lay it aside for a day", "/snooze 1d"}, {"Close it without an answer", "/close"}}}
+	case threads.NoticeRefused:
+		return notice{subject: "Not done: " + about, paragraphs: []string{hello, capital(stop)},
+			actions: []action{{"Take it all the same", "/take"}}}
+	case threads.NoticeAlarm:
+		subject := "Please have a look"
+		if c.ID != 0 {
+			subject = fmt.Sprintf("Please have a look at conversation %d: %s", c.ID, about)
+		}
+		return notice{subject: subject, paragraphs: []string{hello, capital(stop)}}
+	case threads.NoticeAway:
+		return notice{subject: "An engineer is not there", paragraphs: append([]string{hello}, strings.Split(n.Reason, "\n")...)}
+	case threads.NoticeReport:
+		return notice{subject: "What you asked for", paragraphs: []string{hello}, verbatim: n.Reason}
+	}
+	if c.ID == 0 {
+		about = "Postroom"
+	}
+	return notice{subject: "Done: " + about, paragraphs: []string{hello, capital(stop)}}
+}
+
+// capital makes a sentence of words that may stand behind others.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
@@ -145,6 +195,10 @@ func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []st
 	}
 	to, cc := c.Recipients(b.g.names, of)
 	lines := []string{fmt.Sprintf("%s, it is your turn.", firstName(e.Name))}
+	if c.Offer != nil {
+		lines = []string{fmt.Sprintf("%s, this is on offer to %s until %s: the first to answer has it.",
+			firstName(e.Name), offeredTo(len(c.Offer.To)), b.rot.Say(e.Key, c.Offer.Until))}
+	}
 	if b.g.cfg.Footer == "full" {
 		lines = append(lines, "Reply to this mail and your answer goes out as", fmt.Sprintf("%q to:", b.fromName(e)))
 	} else {
@@ -160,6 +214,13 @@ func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []st
 	return lines
 }
 
+func offeredTo(n int) string {
+	if n == 1 {
+		return "you"
+	}
+	return fmt.Sprintf("%d of you", n)
+}
+
 // fromName is the name customers read.
 func (b *batch) fromName(e *threads.Engineer) string {
 	return strings.NewReplacer("{engineer}", e.Name, "{support}", b.g.cfg.Support.Name).Replace(b.g.cfg.FromName)
@@ -168,9 +229,12 @@ func (b *batch) fromName(e *threads.Engineer) string {
 // maxNamed bounds the recipients a footer names one by one.
 const maxNamed = 10
 
-func (b *batch) links() []action {
+func (b *batch) links(c threads.Conversation) []action {
 	if b.g.cfg.Footer != "full" {
 		return nil
+	}
+	if c.Offer != nil {
+		return []action{{"Take it, and answer later", "/take"}, {"Write a note for colleagues alone", "/note\n"}}
 	}
 	return []action{{"Close it without an answer", "/close"}, {"Write a note for colleagues alone", "/note\n"}}
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"postroom/internal/admin"
 	"postroom/internal/mailtest"
@@ -268,20 +269,42 @@ func (m *month) heldIDs() (ids, senders map[string]bool) {
 
 var (
 	rotationLine = regexp.MustCompile(`^time=\S+ level=INFO msg=rotation version=(\S+)`)
+	offDutyLine  = regexp.MustCompile(`^time=\S+ level=INFO msg=off_duty engineer=(\S+) cause=\S+ until=(\S+) `)
+	onDutyLine   = regexp.MustCompile(`^time=\S+ level=INFO msg=on_duty engineer=(\S+) `)
 	assignedLine = regexp.MustCompile(`^time=\S+ level=INFO msg=assigned conv=(\d+) event=(\d+) `)
 )
 
+// shift is what was in effect at an assignment.
+type shift struct {
+	rot   *threads.Rotation
+	leave threads.Leave
+}
+
 // shifts reads from the log which rotation was in effect at each assignment,
-// by "conversation.event". The order of the lines tells: an edit and a mail
-// are often taken in at the same instant.
-func (m *month) shifts() map[string]*threads.Rotation {
-	at := map[string]*threads.Rotation{}
+// and who was out of office, by "conversation.event". The order of the lines
+// tells: an edit and a mail are often taken in at the same instant.
+func (m *month) shifts() map[string]shift {
+	at := map[string]shift{}
 	var rot *threads.Rotation
+	leave := threads.Leave{}
 	lines := bufio.NewScanner(bytes.NewReader(m.log.Bytes()))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if hit := assignedLine.FindStringSubmatch(lines.Text()); hit != nil {
-			at[hit[1]+"."+hit[2]] = rot
+			at[hit[1]+"."+hit[2]] = shift{rot, maps.Clone(leave)}
+			continue
+		}
+		if hit := offDutyLine.FindStringSubmatch(lines.Text()); hit != nil {
+			until, err := time.Parse(time.RFC3339Nano, hit[2])
+			if err != nil {
+				m.t.Errorf("%s is off duty until %v", hit[1], err)
+			}
+			m.counts["engineers taken off duty"]++
+			leave[hit[1]] = until
+			continue
+		}
+		if hit := onDutyLine.FindStringSubmatch(lines.Text()); hit != nil {
+			delete(leave, hit[1])
 			continue
 		}
 		hit := rotationLine.FindStringSubmatch(lines.Text())
@@ -301,7 +324,7 @@ func (m *month) fair() {
 	shifts := m.shifts()
 	type turn struct {
 		threads.Event
-		rot *threads.Rotation
+		shift
 	}
 	var turns []turn
 	m.each(func(_ *store.Tx, c threads.Conversation, events []threads.Event) error {
@@ -331,7 +354,7 @@ func (m *month) fair() {
 		name := ""
 		for j := range rot.Engineers {
 			eng := &rot.Engineers[j]
-			if rot.Presence(eng.Key, e.At, threads.Leave{}).OnDuty {
+			if rot.Presence(eng.Key, e.At, e.leave).OnDuty {
 				s.weights[eng.Key] = eng.Share()
 				name += " " + eng.Key + "*" + string(rune('0'+eng.Share()))
 			}

@@ -39,6 +39,15 @@ func (tx *Tx) DropTimer(name string) error {
 	return tx.bucket(bTimerNames).Delete([]byte(name))
 }
 
+// TimerDue returns the deadline of a name.
+func (tx *Tx) TimerDue(name string) (time.Time, bool) {
+	due := tx.bucket(bTimerNames).Get([]byte(name))
+	if len(due) != 8 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(due))).UTC(), true
+}
+
 // NextTimer returns the earliest deadline.
 func (tx *Tx) NextTimer() (time.Time, bool) {
 	k, _ := tx.bucket(bTimers).Cursor().First()

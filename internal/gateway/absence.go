@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// autoReply records an automatic reply. One that is an engineer's own takes
+// her off duty.
+func (b *batch) autoReply(l *letter, ix *store.Index, in threads.MailIn) (*store.Outcome, error) {
+	m := &l.msg.Mail
+	engineer, hers := threads.OutOfOffice(ix, b.g.names, b.rot, m, b.bouncedTo(ix, in.Found))
+	var o *store.Outcome
+	var err error
+	if in.Found.Conversation == 0 {
+		o, err = b.recordUnseen(l, in.Class)
+	} else {
+		o, err = b.received(l, in)
+	}
+	if err != nil || !hers {
+		return o, err
+	}
+	return o, b.outOfOffice(engineer, threads.Absence{
+		Cause: threads.CauseReply, Reason: "an automatic reply of hers: " + oneLine(m.Subject), Since: b.now, Until: b.now.Add(threads.AwayFor),
+	})
+}
+
+// bouncedTo is what the mail of ours stands for to whose bounce address a mail
+// came.
+func (b *batch) bouncedTo(ix *store.Index, found threads.Found) threads.Known {
+	if found.OutID == "" || found.CopyOf != "" {
+		return threads.Known{}
+	}
+	for _, k := range ix.ID(b.g.names.MailID(b.g.minter, found.OutID)) {
+		if k.OutID == found.OutID {
+			return k
+		}
+	}
+	return threads.Known{}
+}
+
+// deadAddress takes an engineer off duty because mail to her comes back: there
+// is no such mailbox. how says what her server said.
+func (b *batch) deadAddress(engineer, status, how string) error {
+	if _, there := b.rot.Engineer(engineer); !there || !threads.DeadAddress(status) {
+		return nil
+	}
+	return b.outOfOffice(engineer, threads.Absence{
+		Cause: threads.CauseDead, Reason: "mail to her comes back: " + oneLine(strings.TrimSpace(status+" "+how)), Since: b.now,
+	})
+}
+
+// outOfOffice takes an engineer off duty on the word of a machine: never the
+// last one who is there, and not in place of what a person said.
+func (b *batch) outOfOffice(engineer string, a threads.Absence) error {
+	old, off := b.absent[engineer]
+	off = off && !old.Over(b.now)
+	if off && (old.Cause == threads.CauseAsked || old.Cause == threads.CauseAdmin || old.Cause == threads.CauseDead) {
+		return nil // it says more
+	}
+	if off && a.Cause == old.Cause {
+		a.Since = old.Since
+	}
+	if b.rot.Last(engineer, b.now, b.absent.Leave()) {
+		b.after = append(b.after, func() { b.g.log.Warn("last_on_duty", "engineer", engineer, "cause", a.Cause, "reason", a.Reason) })
+		return b.tellAway(engineer, a, "Everybody else is away, so she stays on duty. If she is away too, new conversations reach nobody.")
+	}
+	if err := b.offDuty(engineer, a); err != nil {
+		return err
+	}
+	if a.Cause == threads.CauseDead && !off {
+		return b.tellAway(engineer, a, "She is off duty, and her unanswered conversations were handed on. "+
+			"When her address works again, `postroom rotation back "+engineer+"` puts her back; if it is another one, change the rotation file.")
+	}
+	return nil
+}
+
+// tellAway tells the admins of an absence that a person has to know of, once
+// a day for each cause.
+func (b *batch) tellAway(engineer string, a threads.Absence, what string) error {
+	return b.notify(threads.Conversation{}, threads.Notify{
+		OutID: fmt.Sprintf("away.%s.%s.%s", engineer, a.Cause, b.now.Format(time.DateOnly)), Kind: threads.NoticeAway,
+		Reason: b.nameOf(engineer) + " (" + engineer + "): " + a.Reason + "\n" + what,
+	}, nil)
+}
+
+// offDuty takes an engineer off duty, and hands on at once what waits for her.
+func (b *batch) offDuty(engineer string, a threads.Absence) error {
+	b.absent[engineer] = a
+	if err := b.tx.SetAbsence(engineer, a); err != nil {
+		return err
+	}
+	b.after = append(b.after, func() {
+		b.g.log.Info("off_duty", "engineer", engineer, "cause", a.Cause, "until", a.Until, "reason", a.Reason)
+	})
+	return b.lookAll(func(o store.OpenConversation) bool { return o.Owner == engineer && o.Unanswered })
+}
+
+// onDuty ends an absence, whatever its cause, and hands out what waits.
+func (b *batch) onDuty(engineer, by string) error {
+	if _, off := b.absent[engineer]; !off {
+		return nil
+	}
+	delete(b.absent, engineer)
+	if err := b.tx.DropAbsence(engineer); err != nil {
+		return err
+	}
+	b.after = append(b.after, func() { b.g.log.Info("on_duty", "engineer", engineer, "by", by) })
+	return b.lookAll(unowned)
+}
+
+// leavers drops the absences of those who are no longer in the file.
+func (b *batch) leavers() error {
+	for engineer := range b.absent {
+		if _, there := b.rot.Engineer(engineer); there {
+			continue
+		}
+		delete(b.absent, engineer)
+		if err := b.tx.DropAbsence(engineer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unowned says of an open conversation that somebody coming on duty may
+// change it.
+func unowned(o store.OpenConversation) bool { return o.Owner == "" || o.Pending }
+
+// unsettled says of an open conversation that a new rotation may change it.
+func (b *batch) unsettled(o store.OpenConversation) bool {
+	if unowned(o) {
+		return true
+	}
+	_, there := b.rot.Engineer(o.Owner)
+	_, off := b.absent[o.Owner]
+	return !there || off && o.Unanswered
+}
+
+// lookAll looks at the open conversations that want says, the one that has
+// waited longest first.
+func (b *batch) lookAll(want func(store.OpenConversation) bool) error {
+	var list []store.OpenConversation
+	err := b.tx.EachOpen(func(o store.OpenConversation) error {
+		if want(o) {
+			list = append(list, o)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(list, func(x, y store.OpenConversation) int {
+		return cmp.Or(since(x).Compare(since(y)), cmp.Compare(x.ID, y.ID))
+	})
+	for _, o := range list {
+		c, ok, err := b.tx.Conversation(o.ID)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if _, _, err := b.step(c, threads.LookIn{}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// since is when a customer began to wait; one who does not comes last.
+func since(o store.OpenConversation) time.Time {
+	if o.Since.IsZero() {
+		return time.Unix(1<<40, 0)
+	}
+	return o.Since
+}
+
+// oneLine bounds words of a mail for a reason: one line, no more than people
+// read.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 120 {
+		s = string(r[:120]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"postroom/internal/store"
+	"postroom/threads"
+)
+
+// order is what an engineer asked for that is about more than the
+// conversation in hand, if any: it is done when that is settled.
+type order struct {
+	c      threads.Conversation
+	effect threads.Effect
+	name   string // of the notice that answers it
+}
+
+// obey does what was ordered so far.
+func (b *batch) obey() error {
+	for len(b.orders) > 0 {
+		o := b.orders[0]
+		b.orders = b.orders[1:]
+		if err := b.order(o); err != nil {
+			return fmt.Errorf("doing what was asked for, %T: %w", o.effect, err)
+		}
+	}
+	return nil
+}
+
+func (b *batch) order(o order) error {
+	switch e := o.effect.(type) {
+	case threads.Absent:
+		return b.offDuty(e.Engineer, e.Absence)
+	case threads.Back:
+		return b.onDuty(e.Engineer, e.By)
+	case threads.Report:
+		text, err := b.report(e)
+		if err != nil {
+			return err
+		}
+		return b.notify(o.c, threads.Notify{OutID: o.name, Kind: threads.NoticeReport, Engineer: e.Engineer, Reason: text}, nil)
+	}
+	return fmt.Errorf("the order is not known")
+}
+
+// personal does the commands of a mail to an engineer's personal address.
+// False says that it is to be held, with the reason in a.
+func (b *batch) personal(l *letter, in *threads.MailIn) (*store.Outcome, bool, error) {
+	a := &in.Authority
+	effects, reason := threads.Personal(a.Engineer, in.Mail, b.world(threads.Conversation{}))
+	if reason != "" {
+		a.Doubt, a.Reason = threads.WhyCommand, reason
+		return nil, false, nil
+	}
+	name := fmt.Sprintf("personal.%s-%d-%d", l.uid.Folder, l.uid.Validity, l.uid.UID)
+	for i, e := range effects {
+		own := fmt.Sprintf("%s.%d", name, i)
+		if n, ok := e.(threads.Notify); ok {
+			n.OutID = own
+			if err := b.notify(threads.Conversation{}, n, nil); err != nil {
+				return nil, true, err
+			}
+			continue
+		}
+		b.orders = append(b.orders, order{effect: e, name: own})
+	}
+	if err := b.obey(); err != nil {
+		return nil, true, err
+	}
+	o := &store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class)}
+	return o, true, b.know(l, threads.KnownHers, 0, 0)
+}
+
+// maxListed bounds the conversations a report names one by one.
+const maxListed = 20
+
+// report answers what an engineer asked.
+func (b *batch) report(e threads.Report) (string, error) {
+	if e.What == "help" {
+		return helpText, nil
+	}
+	var lines []string
+	for i := range b.rot.Engineers {
+		eng := &b.rot.Engineers[i]
+		p := b.rot.Presence(eng.Key, b.now, b.absent.Leave())
+		line := fmt.Sprintf("%s: %s, %d open", eng.Name, p.Why, b.load[eng.Key])
+		if a, off := b.absent[eng.Key]; off && !a.Over(b.now) {
+			line = fmt.Sprintf("%s: off duty (%s), %d open", eng.Name, a.Reason, b.load[eng.Key])
+		}
+		lines = append(lines, line)
+	}
+	mine, err := b.openOf(e.Engineer)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(append(append(lines, ""), mine...), "\n"), nil
+}
+
+// openOf lists an engineer's open conversations.
+func (b *batch) openOf(engineer string) ([]string, error) {
+	var ids []threads.ID
+	waits := 0
+	err := b.tx.EachOpen(func(o store.OpenConversation) error {
+		if o.Owner == engineer {
+			ids = append(ids, o.ID)
+		}
+		if o.Waits {
+			waits++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{fmt.Sprintf("Yours, open: %d. Waiting for somebody to come on duty: %d.", len(ids), waits)}
+	for i, id := range ids {
+		if i == maxListed {
+			lines = append(lines, fmt.Sprintf("and %d more", len(ids)-i))
+			break
+		}
+		c, _, err := b.tx.Conversation(id)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, fmt.Sprintf("%d  %s, from %s%s", c.ID, oneLine(c.Subject), oneLine(shown(c.Customer)), stands(c, b.rot, engineer)))
+	}
+	return lines, nil
+}
+
+func stands(c threads.Conversation, rot *threads.Rotation, engineer string) string {
+	switch {
+	case !c.Snoozed.IsZero():
+		return ", laid aside until " + rot.Say(engineer, c.Snoozed)
+	case c.Unanswered:
+		return ", waiting for an answer since " + rot.Say(engineer, c.Asked)
+	}
+	return ""
+}
+
+const helpText = `Reply to a customer's mail, and your answer goes out. Commands stand on lines of their own above it:
+/note        what is below is for colleagues alone
+/take        the conversation is yours
+/assign bob  it is Bob's
+/snooze 2d   lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)
+/close       nothing is left to do; /reopen takes that back
+To this address, or in any reply:
+/away        you are off duty, until /back; also "/away until 2026-12-01" or "/away 3d"
+/back        you are on duty again
+/status      who is there, and what is yours
+/help        this text`
