@@ -6,6 +6,8 @@
 // [Explain] tells what is read in one file. A [Rehearsal] takes mail after
 // mail and decides as the service would: it asks the same functions of package
 // threads, with an index in memory, and the clock is the mails' own ([Clock]).
+// A [Simulation] replays [Traffic], of old mail or of the store's history,
+// against a rotation, once or many times over.
 //
 // It guarantees that reading is bounded: a few mails are held at a time, of
 // each at most [MaxMail] octets, so an archive may be of any size; a rehearsal
@@ -21,4 +23,6 @@
 // one file holds. parse.go reads mails on several goroutines and keeps their
 // order, clock.go gives them their time, rehearsal.go decides, stepping.go
 // does what follows from a decision, diff.go compares two sets of rules.
+// traffic.go is what a simulation replays, simulate.go runs it, outcome.go sums
+// it up and finds the limit.
 package rehearse

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -66,14 +67,20 @@ func (p *play) sum(t *Traffic) *Outcome {
 	}
 	for i := range o.Engineers {
 		e := &o.Engineers[i]
-		e.WorkHours, e.DutyHours = e.busy.Hours(), onDuty(p.desks[e.Engineer].alone, o.From, o.Until).Hours()
+		e.WorkHours, e.DutyHours = hours(e.busy), hours(onDuty(p.desks[e.Engineer].alone, o.From, o.Until))
 		o.Answers += e.Answers
 		o.WorkHours += e.WorkHours
 		o.DutyHours += e.DutyHours
 	}
-	o.NobodyHours = (o.Until.Sub(o.From) - onDuty(p.Rotation, o.From, o.Until)).Hours()
+	o.WorkHours, o.DutyHours = cents(o.WorkHours), cents(o.DutyHours)
+	o.NobodyHours = hours(o.Until.Sub(o.From) - onDuty(p.Rotation, o.From, o.Until))
 	return o
 }
+
+func hours(d time.Duration) float64 { return cents(d.Hours()) }
+
+// cents rounds to hundredths: nobody plans by the second.
+func cents(h float64) float64 { return math.Round(h*100) / 100 }
 
 func waits(sorted []time.Duration) Waits {
 	if len(sorted) == 0 {
