@@ -80,6 +80,9 @@ func (c *command) loadForRun(ctx context.Context, log *slog.Logger) (*config.Con
 	if err := cfg.CheckSecrets(ctx); err != nil {
 		return nil, err
 	}
+	for _, words := range cfg.Warnings {
+		log.Warn(words)
+	}
 	for _, key := range cfg.Unbuilt {
 		log.Warn("a setting is read but has no effect yet", "key", key)
 	}

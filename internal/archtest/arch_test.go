@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"threads":                   {},
 	"imapsync":                  {"internal/store", "internal/login"},
 	"smtpout":                   {"internal/store", "internal/login"},
+	"internal/auth":             {"internal/message", "internal/store"},
 	"internal/login":            {},
 	"internal/oauth":            {},
 	"internal/message":          {"threads"},
@@ -36,6 +37,7 @@ var arrows = map[string][]string{
 	"internal/service": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config",
 		"internal/store", "internal/gateway", "internal/admin", "internal/login", "internal/oauth",
+		"internal/auth",
 	},
 	"internal/demo":     {"internal/service", "internal/config", "internal/mailtest/servers"},
 	"internal/archtest": {},

@@ -32,6 +32,7 @@ func (p *parser) parse(data []byte) {
 	p.checkClientCert("imap")
 	p.checkClientCert("smtp")
 	p.checkOAuth2()
+	p.checkDKIM()
 	if len(p.errs) == 0 {
 		if problem, at := p.doc.verify(); problem != "" {
 			p.syntax(problem, at)

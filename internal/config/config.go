@@ -23,6 +23,8 @@ type Config struct {
 	// Unbuilt names the settings the file gives that are understood and
 	// checked, but have no effect in this version ("smtp.rate").
 	Unbuilt []string
+	// Warnings are what is allowed and probably not meant, in words.
+	Warnings []string
 }
 
 // Support is what customers see.
@@ -155,6 +157,8 @@ type SMTP struct {
 	MaxUnknown int
 	// Probe is the time between probes; 0 is none.
 	Probe time.Duration
+	// DKIM signs what is sent.
+	DKIM DKIM
 	// Tokens says that the relay is entered with the access tokens of
 	// IMAP.OAuth2.
 	Tokens bool

@@ -59,6 +59,7 @@ func (p *parser) checkFiles() {
 		f.err = err
 		p.addValue(e, f)
 	}
+	p.checkDKIMKey()
 	p.checkClientFiles("imap", p.cfg.IMAP.Server)
 	p.checkClientFiles("smtp", p.cfg.SMTP.Server)
 }

@@ -67,6 +67,9 @@ func (p *parser) settings() []setting {
 		setting{"smtp.rate", rate(&c.SMTP.Rate)},
 		setting{"smtp.max_unknown", integer(&c.SMTP.MaxUnknown, 1, 1000)},
 		setting{"smtp.probe", duration(&c.SMTP.Probe, parseProbe)},
+		setting{"smtp.dkim.domain", text(&c.SMTP.DKIM.Domain, parseDomain)},
+		setting{"smtp.dkim.selector", text(&c.SMTP.DKIM.Selector, parseSelector)},
+		setting{"smtp.dkim.key_file", text(&c.SMTP.DKIM.KeyFile, p.filePath)},
 		setting{"engineers.trust", text(&c.Engineers.Trust, parseTrust)},
 		setting{"engineers.footer", text(&c.Engineers.Footer, oneOf(FooterFull, FooterLine, FooterNone))},
 		setting{"engineers.hold_stale", text(&c.Engineers.HoldStale, oneOf(HoldStaleColleague, HoldStaleAny, HoldStaleNone))},
@@ -93,7 +96,7 @@ func serverSettings(table string, s *Server, filePath func(string) (string, *fau
 
 // tables are the tables there are. What a setting begins with is one of them.
 func tables() []string {
-	return []string{"support", "imap", "imap.oauth2", "smtp", "engineers", "state", "admin"}
+	return []string{"support", "imap", "imap.oauth2", "smtp", "smtp.dkim", "engineers", "state", "admin"}
 }
 
 // unbuilt are the settings that are read and have no effect yet, with what

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"postroom/imapsync"
+	"postroom/internal/auth"
 	"postroom/internal/config"
 	"postroom/internal/gateway"
 	"postroom/internal/oauth"
@@ -29,6 +30,7 @@ type Service struct {
 	out   *smtpout.Sender
 
 	tokens  *oauth.Source // nil without OAuth2
+	signer  *auth.Signer  // nil without DKIM
 	alarmed string        // what the admins were told of the tokens, "" for nothing
 	failing time.Time     // since when there is no new token
 
@@ -67,12 +69,15 @@ func (s *Service) build() error {
 	if err != nil {
 		return err
 	}
+	if s.signer, err = signer(s.cfg.SMTP.DKIM); err != nil {
+		return err
+	}
 	sm := s.seams
 	if s.think, err = gateway.New(sm.Log, gatewayConfig(s.cfg), s.st, rot, sm.Now, s.watch); err != nil {
 		return err
 	}
 	s.in = imapsync.New(sm.Log, imapCfg, s.st, sm.Dial, sm.Now, sm.Jitter, s.watch)
-	s.out = smtpout.New(sm.Log, smtpCfg, s.st, sm.Dial, s.render, sm.Now, sm.Jitter, s.watch)
+	s.out = smtpout.New(sm.Log, smtpCfg, s.st, sm.Dial, s.outgoing, sm.Now, sm.Jitter, s.watch)
 	return nil
 }
 
