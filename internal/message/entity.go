@@ -175,7 +175,7 @@ func (w *writer) anyIn(b []byte) bool {
 
 func (w *writer) inRange(start, end int64) (bool, error) {
 	const overlap = 64 // more than a boundary is long
-	buf := make([]byte, readBuffer)
+	buf := make([]byte, min(readBuffer, max(end-start, overlap)))
 	for at := start; at < end; {
 		n, err := w.src.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
 		if w.anyIn(buf[:n]) {

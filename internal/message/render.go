@@ -21,8 +21,12 @@ const (
 // that changed since is an error. All line ends are CRLF. Memory does not
 // grow with the mail.
 func (r *Recipe) Render(w io.Writer, sources []Source) error {
-	bw := bufio.NewWriterSize(boundedWriter{w}, renderBuffer)
-	buf := make([]byte, readBuffer)
+	size := int64(0) // a small mail needs no big buffers
+	for _, p := range r.Pieces {
+		size += int64(len(p.Literal)) + p.Length
+	}
+	bw := bufio.NewWriterSize(boundedWriter{w}, int(min(renderBuffer, max(size, 512))))
+	buf := make([]byte, min(readBuffer, max(size, 1)))
 	for i, p := range r.Pieces {
 		if err := p.render(bw, sources, buf); err != nil {
 			return fmt.Errorf("rendering piece %d: %w", i, err)
@@ -61,7 +65,7 @@ func (p Piece) render(w *bufio.Writer, sources []Source, buf []byte) error {
 		return fmt.Errorf("source %d of %d: %w", p.Source, len(sources), ErrRecipe)
 	}
 	m := &meter{w: w}
-	out := bufio.NewWriterSize(m, readBuffer)
+	out := bufio.NewWriterSize(m, int(min(readBuffer, max(p.Length, 512))))
 	if err := p.transform(out, sources[p.Source], buf); err != nil {
 		return err
 	}
@@ -74,6 +78,46 @@ func (p Piece) render(w *bufio.Writer, sources []Source, buf []byte) error {
 // transform reads the range and writes it as the piece says.
 func (p Piece) transform(w *bufio.Writer, src Source, buf []byte) error {
 	t := p.Transform.begin()
+	if err := p.ranges(src, buf, func(b []byte) { t.feed(w, b) }); err != nil {
+		return err
+	}
+	t.end(w)
+	return w.Flush() // reports the first error of all the writes
+}
+
+// measure fills in what a piece will come to.
+func (p *Piece) measure(src Source) error {
+	buf := make([]byte, min(readBuffer, p.Length))
+	if p.Transform == TransformLines {
+		return p.measureLines(src, buf)
+	}
+	m := &meter{}
+	if err := p.transform(bufio.NewWriterSize(m, readBuffer), src, buf); err != nil {
+		return err
+	}
+	p.Size, p.EightBit = m.size, m.eightBit
+	return nil
+}
+
+// measureLines measures without writing: each line end that is not CRLF comes
+// out one octet longer.
+func (p *Piece) measureLines(src Source, buf []byte) error {
+	ends, cr := 0, false
+	err := p.ranges(src, buf, func(b []byte) {
+		crlf := bytes.Count(b, []byte("\r\n"))
+		ends += bytes.Count(b, []byte{'\n'}) + bytes.Count(b, []byte{'\r'}) - 2*crlf
+		if cr && b[0] == '\n' {
+			ends -= 2 // a CRLF that lies across two pieces
+		}
+		cr = b[len(b)-1] == '\r'
+		p.EightBit = p.EightBit || highOctet(b)
+	})
+	p.Size = p.Length + int64(ends)
+	return err
+}
+
+// ranges hands the octets of the range to f, a bufferful at a time.
+func (p *Piece) ranges(src Source, buf []byte, f func([]byte)) error {
 	at, end := p.Offset, p.Offset+p.Length
 	for at < end {
 		n, err := src.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
@@ -84,19 +128,8 @@ func (p Piece) transform(w *bufio.Writer, src Source, buf []byte) error {
 			return fmt.Errorf("reading source %d at octet %d: %w", p.Source, at, err)
 		}
 		at += int64(n)
-		t.feed(w, buf[:n])
+		f(buf[:n])
 	}
-	t.end(w)
-	return w.Flush() // reports the first error of all the writes
-}
-
-// measure fills in what a piece will come to.
-func (p *Piece) measure(src Source) error {
-	m := &meter{}
-	if err := p.transform(bufio.NewWriterSize(m, readBuffer), src, make([]byte, readBuffer)); err != nil {
-		return err
-	}
-	p.Size, p.EightBit = m.size, m.eightBit
 	return nil
 }
 

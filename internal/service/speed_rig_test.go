@@ -112,18 +112,29 @@ func (r *speedRig) close(svc *Service) {
 	}
 }
 
-// speedMail is a plain mail of about size octets; every tenth answers the one
+// speedMails makes mail as support mailboxes have it: of ten mails six are
+// plain text of 3 kB, three have text and HTML of 12 kB, and one carries
+// attachments that bring the mean to size octets. Every tenth answers the one
 // before it.
-func speedMail(size int) func(i int) []byte {
-	filler := strings.Repeat("The quick brown fox jumps over the lazy dog, and then does it again.\r\n", 1+size/70)
+func speedMails(size int) func(i int) []byte {
+	prose := strings.Repeat("The quick brown fox jumps over the lazy dog, and then does it again.\r\n", 40)
+	html := strings.Repeat("<p style=\"margin:0\">The quick <b>brown</b> fox jumps over the lazy dog.</p>\r\n", 110)
+	file := []byte(strings.Repeat("\x89PNG0123456789abcdefghijklmnopqrstuvwxyz", max(0, 10*size-54_000)*73/100/40))
 	return func(i int) []byte {
 		m := mailtest.Mail{
 			From: fmt.Sprintf("Customer %d <c%d@client.example>", i%997, i), To: speedUser,
 			Subject: fmt.Sprintf("Question number %d", i), MessageID: fmt.Sprintf("m%d@client.example", i),
 			Date: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Second),
-			Text: fmt.Sprintf("Mail %d\r\n", i) + filler[:max(0, size-400)],
+			Text: fmt.Sprintf("Mail %d\r\n", i) + prose,
 		}
-		if i%10 == 9 {
+		switch i % 10 {
+		case 1, 4, 7:
+			m.HTML = "<html><body>" + html + "</body></html>"
+		case 8:
+			if len(file) > 0 {
+				m.Attachments = []mailtest.Attachment{{Name: "shot.png", Type: "image/png", Data: file}}
+			}
+		case 9:
 			m.InReplyTo = fmt.Sprintf("m%d@client.example", i-1)
 			m.References = []string{m.InReplyTo}
 		}

@@ -72,11 +72,11 @@ func (r *speedRig) outbox(svc *Service) (n int) {
 	return n
 }
 
-// BenchmarkSpeedBulk receives new mails of 20 kB from Dovecot, threads and
+// BenchmarkSpeedBulk receives new mails of 20 kB in the mean from Dovecot, threads and
 // assigns them and puts the copies into the outbox, durably; the bare client
 // puts the same mails into a bbolt file.
 func BenchmarkSpeedBulk(b *testing.B) {
-	r := newSpeedRig(b, speedMail(20_000))
+	r := newSpeedRig(b, speedMails(20_000))
 	r.seed(*speedBulk)
 	r.bare().close() // Dovecot makes its index
 	compare(b, *speedBulk, func(round int) time.Duration {
@@ -97,7 +97,7 @@ func BenchmarkSpeedBulk(b *testing.B) {
 // BenchmarkSpeedDrain is the same with the copies handed to a relay that
 // throws them away.
 func BenchmarkSpeedDrain(b *testing.B) {
-	r := newSpeedRig(b, speedMail(20_000))
+	r := newSpeedRig(b, speedMails(20_000))
 	r.seed(*speedBulk)
 	r.bare().close()
 	compare(b, *speedBulk, func(round int) time.Duration {
@@ -123,7 +123,7 @@ func BenchmarkSpeedDrain(b *testing.B) {
 // BenchmarkSpeedHistory imports old mail by its header fields, threaded and
 // durable; the bare client reads the same fields to nowhere.
 func BenchmarkSpeedHistory(b *testing.B) {
-	r := newSpeedRig(b, speedMail(1500))
+	r := newSpeedRig(b, speedMails(0))
 	r.seed(*speedHistory)
 	x := r.bare() // Dovecot makes its index and its cache
 	x.headers(1, x.next-1)
