@@ -94,6 +94,9 @@ const maxReread = store.BigMail
 // asSent reads what a composed mail will be recognised by when it comes back;
 // nil for a big one.
 func (b *batch) asSent(o outgoing) (*threads.Mail, error) {
+	if sent := o.recipe.Sent(); sent != nil {
+		return sent, nil
+	}
 	raw, err := rendered(o)
 	if err != nil || raw == nil {
 		return nil, err

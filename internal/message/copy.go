@@ -122,7 +122,7 @@ func (m *Message) original() (*entity, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entity{fields: fields}
+	e := &entity{fields: fields, sums: m.leaves.sums}
 	at := m.Root.Body
 	for _, p := range m.unfit(m.Root, nil) {
 		fixed, err := m.leaf(p)
@@ -186,7 +186,11 @@ func (m *Message) leaf(p *Part) (*entity, error) {
 	if drop != nil {
 		fields += "Content-Transfer-Encoding: base64\r\n"
 	}
-	return &entity{fields: fields, body: []stretch{{start: p.Body, end: p.End, transform: transform}}}, nil
+	e := &entity{fields: fields, body: []stretch{{start: p.Body, end: p.End, transform: transform}}}
+	if p == m.Root {
+		e.sums = m.leaves.sums
+	}
+	return e, nil
 }
 
 // maxRawField bounds a Content-* field that is taken over as it came; a longer

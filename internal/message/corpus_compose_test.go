@@ -29,6 +29,7 @@ func TestCorpusCompose(t *testing.T) {
 		files++
 		m := Read(bytes.NewReader(raw))
 		corpusCopy(t, d, m, path)
+		checkForeseen(t, d.composer, path, raw)
 		corpusAnswer(t, d, m, path)
 		return nil
 	})

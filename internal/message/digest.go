@@ -30,6 +30,7 @@ func (m *Message) headerDigest() string {
 type leafFacts struct {
 	size map[*Part]int64
 	text map[*Part][]byte
+	sums [][]byte // of each leaf, in order, type included; the body digest is theirs
 	kept int64
 	// whole is the source, while a mail that is short enough is read.
 	whole []byte
@@ -41,9 +42,8 @@ type leafFacts struct {
 // count: a relay that encodes anew changes these.
 func (m *Message) readLeaves() {
 	m.leaves.size, m.leaves.text = map[*Part]int64{}, map[*Part][]byte{}
-	sum, leaf := sha256.New(), sha256.New()
+	leaf := sha256.New()
 	lines := &lineHash{h: leaf}
-	var digest [sha256.Size]byte
 	var buf []byte
 	for _, p := range m.Leaves() {
 		m.checkEncoding(p)
@@ -68,10 +68,25 @@ func (m *Message) readLeaves() {
 			}
 			m.leaves.size[p] = n
 		}
-		io.WriteString(sum, p.Type+"\n")
-		sum.Write(leaf.Sum(digest[:0]))
+		m.leaves.sums = append(m.leaves.sums, leaf.Sum([]byte(p.Type+"\n")))
 	}
-	m.Mail.BodyDigest = hex.EncodeToString(sum.Sum(nil))
+	m.Mail.BodyDigest = bodyDigest(m.leaves.sums)
+}
+
+func bodyDigest(leaves [][]byte) string {
+	sum := sha256.New()
+	for _, l := range leaves {
+		sum.Write(l)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// textSum is what readLeaves makes of a text part of ours.
+func textSum(kind, text string) []byte {
+	leaf := sha256.New()
+	w := &lineHash{h: leaf}
+	io.WriteString(w, text)
+	return leaf.Sum([]byte(kind + "\n"))
 }
 
 // keep decodes a short text into memory.

@@ -18,6 +18,7 @@ type entity struct {
 	fields string   // further Content-* fields, each with its line end
 	body   []stretch
 	parts  []*entity // for multipart/*
+	sums   [][]byte  // digests of the leaves as they will be read; nil where nobody knows
 }
 
 // stretch is a piece of a body: octets of ours, or a range of the source.
@@ -49,6 +50,7 @@ func compose(src Source, messageID, header string, e *entity) (*Recipe, error) {
 	if err := w.entity(e); err != nil {
 		return nil, err
 	}
+	w.recipe.foresee(header, e)
 	return &w.recipe, nil
 }
 
@@ -202,6 +204,7 @@ func textEntity(subtype, text string, params ...string) *entity {
 		kind:   kind,
 		fields: "Content-Transfer-Encoding: quoted-printable\r\n",
 		body:   []stretch{{text: quotedPrintable(text)}},
+		sums:   [][]byte{textSum("text/"+subtype, text)},
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"postroom/threads"
 )
 
 // Recipe says how the octets of one outgoing mail are made: literal octets
@@ -13,6 +15,8 @@ import (
 // Recipe is a value for one goroutine at a time; Render only reads it.
 type Recipe struct {
 	Pieces []Piece
+
+	sent *threads.Mail // see Sent
 }
 
 // Piece is a stretch of an outgoing mail.
