@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"postroom/internal/message"
@@ -41,9 +38,12 @@ type letter struct {
 
 // batch processes records in one transaction.
 func (g *Gateway) batch(records []store.InboxRecord) error {
-	letters, closeAll, err := g.read(records)
+	letters, closeAll, err := g.lib.letters(records)
 	defer closeAll()
 	if err != nil {
+		return err
+	}
+	if err := g.lib.lookAhead(records[len(records)-1].Seq); err != nil {
 		return err
 	}
 	var b *batch
@@ -91,91 +91,6 @@ func (b *batch) closeRaw() {
 	for _, raw := range b.open {
 		raw.Close()
 	}
-}
-
-// read opens and reads the mails of the records, several at once: the one
-// part of the work that needs no transaction.
-func (g *Gateway) read(records []store.InboxRecord) ([]*letter, func(), error) {
-	letters := make([]*letter, len(records))
-	raws := make([]*store.Raw, len(records))
-	var wg sync.WaitGroup
-	closeAll := func() {
-		wg.Wait() // nothing is closed under a reader
-		for _, raw := range raws {
-			if raw != nil {
-				raw.Close()
-			}
-		}
-	}
-	errs := make([]error, len(records))
-	slots := make(chan struct{}, readers)
-	for i, r := range records {
-		if r.Mail == nil {
-			continue
-		}
-		raw, err := g.st.OpenRaw(r.Mail.Raw)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, closeAll, &recordError{r.Seq, err} // waiting will not bring it back
-		}
-		if err != nil {
-			return nil, closeAll, err
-		}
-		raws[i] = raw
-		letters[i] = &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut}
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = readInto(letters[i], raw)
-		})
-	}
-	wg.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return nil, closeAll, &recordError{records[i].Seq, err}
-		}
-	}
-	return letters, closeAll, nil
-}
-
-// readers is how many mails are read at once.
-const readers = 4
-
-// readInto reads a mail. Reading never fails by design; should it panic all
-// the same, that is this one mail's end, not the service's.
-func readInto(l *letter, raw message.Source) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("reading the mail: panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	l.msg, err = readWhole(raw)
-	return err
-}
-
-// readWhole reads a mail. Reading never fails, but the disk may: then what was
-// read is not the mail.
-func readWhole(raw message.Source) (*message.Message, error) {
-	src := &careful{Source: raw}
-	msg := message.Read(src)
-	if src.err != nil {
-		return nil, fmt.Errorf("reading the mail: %w", src.err)
-	}
-	return msg, nil
-}
-
-// careful remembers that octets could not be read.
-type careful struct {
-	message.Source
-	err error
-}
-
-// ReadAt implements io.ReaderAt.
-func (c *careful) ReadAt(p []byte, off int64) (int, error) {
-	n, err := c.Source.ReadAt(p, off)
-	if err != nil && off+int64(n) < c.Size() {
-		c.err = err
-	}
-	return n, err
 }
 
 // guarded processes one record; a panic is this record's error.

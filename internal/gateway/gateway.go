@@ -72,6 +72,7 @@ type Gateway struct {
 	absent threads.Absences
 	clock  time.Time // the newest time seen
 	load   map[string]int
+	lib    *library
 
 	mu      sync.Mutex
 	waiters map[string]chan error // admin requests that wait for their end
@@ -92,6 +93,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		composer: message.NewComposer(cfg.Support, cfg.FromName, names.Domain),
 		load:     map[string]int{},
 		waiters:  map[string]chan error{},
+		lib:      newLibrary(st),
 	}
 	err := st.View(func(tx *store.Tx) error {
 		var err error
@@ -162,6 +164,7 @@ func (g *Gateway) nextTimer() (at time.Time, ok bool) {
 
 // Drain processes the inbox until it is empty. It must not run beside Run.
 func (g *Gateway) Drain(ctx context.Context) error {
+	defer g.lib.close()
 	for ctx.Err() == nil {
 		records, err := g.take()
 		if err != nil {

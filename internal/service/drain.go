@@ -2,7 +2,9 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"postroom/internal/admin"
 	"postroom/internal/store"
@@ -29,9 +31,9 @@ func (s *Service) Drain(ctx context.Context) (Sum, error) {
 	if err != nil {
 		return Sum{}, err
 	}
-	sum := Sum{}
+	sum, outbox := Sum{}, s.st.Wake(store.WakeOutbox)
 	for range maxRounds {
-		moved, err := s.round(ctx)
+		moved, err := s.round(ctx, outbox)
 		sum.Sent += moved.sent
 		if err != nil {
 			return sum, err
@@ -62,20 +64,18 @@ type motion struct{ seen, sent int }
 
 func (m motion) idle() bool { return m.seen == 0 && m.sent == 0 }
 
-func (s *Service) round(ctx context.Context) (motion, error) {
+func (s *Service) round(ctx context.Context, outbox <-chan struct{}) (motion, error) {
 	var m motion
 	before, err := s.ledgered()
 	if err != nil {
 		return m, err
 	}
-	if err := s.in.CatchUp(ctx); err != nil {
-		return m, fmt.Errorf("catching up: %w", err)
-	}
-	if err := s.think.Drain(ctx); err != nil {
-		return m, fmt.Errorf("thinking: %w", err)
+	m.sent, err = s.flow(ctx, outbox)
+	if err != nil {
+		return m, err
 	}
 	sent, err := s.out.Drain(ctx)
-	m.sent = sent
+	m.sent += sent
 	if err != nil {
 		return m, fmt.Errorf("sending: %w", err)
 	}
@@ -85,6 +85,43 @@ func (s *Service) round(ctx context.Context) (motion, error) {
 	after, err := s.ledgered()
 	m.seen = after - before
 	return m, err
+}
+
+// flow catches up with the mailbox while what has come in is thought about,
+// and what follows from it is sent: each of the three waits for something else
+// most of the time. What is left behind it is thought about to the end.
+func (s *Service) flow(ctx context.Context, outbox <-chan struct{}) (sent int, err error) {
+	flowing, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	var inErr, thinkErr, outErr error
+	wg.Go(func() { thinkErr = s.think.Run(flowing) })
+	wg.Go(func() {
+		for flowing.Err() == nil && outErr == nil {
+			select {
+			case <-flowing.Done():
+			case <-outbox:
+				var n int
+				n, outErr = s.out.Drain(ctx)
+				sent += n
+			}
+		}
+	})
+	if err := s.in.CatchUp(ctx); err != nil {
+		inErr = fmt.Errorf("catching up: %w", err)
+	}
+	stop()
+	wg.Wait()
+	if thinkErr == nil {
+		thinkErr = s.think.Drain(ctx)
+	}
+	if thinkErr != nil {
+		thinkErr = fmt.Errorf("thinking: %w", thinkErr)
+	}
+	if outErr != nil {
+		outErr = fmt.Errorf("sending: %w", outErr)
+	}
+	return sent, errors.Join(inErr, thinkErr, outErr)
 }
 
 // due reports whether a mail waits to be sent now: thinking about what became

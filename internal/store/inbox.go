@@ -126,6 +126,11 @@ func (tx *Tx) AddMail(at time.Time, mails []InMail, c Cursor) error {
 // Inbox returns up to max records, oldest first.
 func (tx *Tx) Inbox(max int) ([]InboxRecord, error) { return tx.records(bInbox, max) }
 
+// InboxAfter returns up to max records behind a Seq, oldest first.
+func (tx *Tx) InboxAfter(seq uint64, max int) ([]InboxRecord, error) {
+	return tx.recordsFrom(bInbox, u64(seq+1), max)
+}
+
 // InboxLen counts the records that wait, parked ones included.
 func (tx *Tx) InboxLen() int {
 	return tx.bucket(bInbox).Stats().KeyN + tx.bucket(bParked).Stats().KeyN
@@ -165,9 +170,13 @@ func (tx *Tx) Unpark(r InboxRecord) error {
 }
 
 func (tx *Tx) records(bucket string, max int) ([]InboxRecord, error) {
+	return tx.recordsFrom(bucket, nil, max)
+}
+
+func (tx *Tx) recordsFrom(bucket string, key []byte, max int) ([]InboxRecord, error) {
 	var all []InboxRecord
 	c := tx.bucket(bucket).Cursor()
-	for k, v := c.First(); k != nil && len(all) < max; k, v = c.Next() {
+	for k, v := c.Seek(key); k != nil && len(all) < max; k, v = c.Next() {
 		var r InboxRecord
 		if err := decode(v, &r); err != nil {
 			return nil, fmt.Errorf("reading %s record %x: %w", bucket, k, err)
