@@ -3,6 +3,7 @@ package imapsync
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -10,8 +11,9 @@ import (
 )
 
 const (
-	choreBatch = 500 // chores carried out at once
-	choreTries = 5   // failures until a chore is given up
+	choreBatch = 500       // chores carried out at once
+	choreTries = 5         // failures until a chore is given up
+	mapWait    = time.Hour // how long a chore waits to be told the new number of its message
 )
 
 // chores carries out what is queued, in batches, until nothing is left or
@@ -24,6 +26,9 @@ func (f *follower) chores(s *session) error {
 			return err
 		}
 		todo, done := f.sort(list)
+		if len(todo)+len(done) == 0 {
+			return nil // all of a former UIDVALIDITY
+		}
 		var failed []store.Chore
 		var stop error
 		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent} {
@@ -67,12 +72,14 @@ func (f *follower) queued() (list []store.Chore, err error) {
 }
 
 // sort parts chores by kind from those there is nothing to do for: messages of
-// another folder or of a former UIDVALIDITY, and what is switched off.
+// another folder, and what is switched off. Those of a former UIDVALIDITY wait
+// until it is known which messages theirs are now.
 func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Chore, done []store.Chore) {
 	todo = map[store.ChoreKind][]store.Chore{}
 	for _, c := range list {
 		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent
 		switch {
+		case c.UID.Folder == f.folder && c.UID.Validity != f.cur.UIDValidity && f.y.now().Sub(c.At) < mapWait:
 		case c.UID.Folder != f.folder || c.UID.Validity != f.cur.UIDValidity || !known:
 			f.y.log.Info("dropping a chore", "chore", string(c.Kind), "uid", c.UID.String())
 			done = append(done, c)

@@ -31,6 +31,11 @@ func (f *follower) chunk(ctx context.Context, s *session, uids []uint32) (int, e
 	}
 	if err != nil && b.at != 0 && !errors.Is(err, errLocal) {
 		f.strike(ctx, b.at, b.metas[b.at], err)
+		if b.alone() {
+			if err := f.postpone(b.at); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return len(done), err
 }
@@ -59,6 +64,9 @@ type batch struct {
 	seg   *store.Segment // nil until something is written
 	at    uint32         // the UID a failure happened at, as far as we can tell
 }
+
+// alone reports whether the batch was that one mail.
+func (b *batch) alone() bool { return len(b.uids) == 1 && b.uids[0] == b.at }
 
 // end throws away a segment that was not taken.
 func (b *batch) end() {
@@ -290,7 +298,7 @@ func (b *batch) receive(uid uint32, lit imap.LiteralReader) error {
 func (b *batch) tooLong(m meta, size int64) error {
 	m.size = size
 	b.metas[m.uid] = m
-	b.f.suspects[m.uid] = suspect{times: headerAfter, since: b.f.y.now(), meta: m, tooBig: true}
+	b.f.suspects[m.uid] = suspect{times: 1, since: b.f.y.now(), meta: m, tooBig: true}
 	return fmt.Errorf("fetching uid %d: it has %d octets, more than the limit of %d", m.uid, size, b.f.y.cfg.MaxMail)
 }
 

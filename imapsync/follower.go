@@ -33,8 +33,10 @@ type follower struct {
 	limit    int // mails in the next chunk; halved by a broken connection
 	oldLimit int // the same for the history
 	suspects map[uint32]suspect
-	history  []uint32 // what is left of the history, ascending
-	listed   bool     // history is filled
+	// lastWhole is when a mail came whole: the server works.
+	lastWhole time.Time
+	history   []uint32 // what is left of the history, ascending
+	listed    bool     // history is filled
 
 	choresFrom time.Time // no chore is tried again before
 	choreWake  <-chan struct{}
@@ -170,7 +172,7 @@ func (f *follower) place(s *session, data *imap.SelectData) error {
 	case !had:
 		return f.begin(s, data)
 	case cur.UIDValidity != data.UIDValidity:
-		return f.beginAgain(cur, data.UIDValidity)
+		return f.beginAgain(s, cur, data)
 	}
 	if f.cur.UIDValidity != cur.UIDValidity {
 		f.forget()
@@ -182,19 +184,6 @@ func (f *follower) place(s *session, data *imap.SelectData) error {
 			"folder", f.folder, "uidnext", uint32(data.UIDNext), "next_uid", cur.Next)
 	}
 	return nil
-}
-
-// beginAgain starts over under a new UIDVALIDITY. Everything in the folder is
-// read as new mail: what is known already is recognised behind the inbox, by
-// its content, so nothing is lost and nothing is given out twice.
-func (f *follower) beginAgain(old store.Cursor, validity uint32) error {
-	err := fmt.Errorf("UIDVALIDITY of %q changed from %d to %d: the server restored or remade the folder; all of it is read again",
-		f.folder, old.UIDValidity, validity)
-	f.y.log.Error("the folder was renumbered", "folder", f.folder, "old", old.UIDValidity, "new", validity)
-	f.y.obs.Error(f.folder, err)
-	f.forget()
-	cur := store.Cursor{Folder: f.folder, UIDValidity: validity, First: 1, Next: 1, HistoryNext: 1}
-	return f.setCursor(cur, startDate{}, true)
 }
 
 // setCursor makes a new cursor durable; noHistory tells the inbox that there

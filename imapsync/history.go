@@ -71,7 +71,7 @@ func (e *failedAt) Unwrap() error { return e.err }
 // readOld reads header fields, newest first. A message that is hopeless is
 // entered without any; one that is gone is left out.
 func (f *follower) readOld(s *session, part []uint32) ([]store.HistoryHeader, error) {
-	if f.hopeless(part[0]) { // a suspect is alone
+	if f.hopelessOld(part[0]) { // a suspect is alone
 		return []store.HistoryHeader{{UID: part[0]}}, nil
 	}
 	found := map[uint32]oldMail{}

@@ -20,12 +20,26 @@ func (f *follower) look(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	for len(uids) > 0 {
-		done, err := f.chunk(ctx, s, uids)
+	for {
+		bring := f.chunk
+		if f.cur.Again > 0 {
+			if len(uids) > 0 && uids[0] < f.cur.Again {
+				bring = f.again
+			} else if err := f.endAgain(); err != nil {
+				return err
+			}
+		}
+		if len(uids) == 0 {
+			break
+		}
+		done, err := bring(ctx, s, uids)
 		if err != nil {
 			return err
 		}
 		uids = uids[done:]
+	}
+	if err := f.later(ctx, s); err != nil {
+		return err
 	}
 	return f.caughtUp(began)
 }
@@ -37,7 +51,7 @@ func (f *follower) caughtUp(began time.Time) error {
 	if err != nil {
 		return err
 	}
-	if unresolved {
+	if unresolved && !f.behind() {
 		err := f.y.st.Update(func(tx *store.Tx) error {
 			return tx.AddInbox(store.InboxRecord{At: f.y.now(),
 				CaughtUp: &store.CaughtUp{Folder: f.folder, Began: began}})
@@ -48,6 +62,18 @@ func (f *follower) caughtUp(began time.Time) error {
 	}
 	f.y.obs.CaughtUp(f.folder, began)
 	return nil
+}
+
+// behind reports whether a message was passed that has not been fetched: it
+// may be the copy somebody waits for.
+func (f *follower) behind() (any bool) {
+	if err := f.y.st.View(func(tx *store.Tx) error {
+		any = tx.AnyLater(f.folder)
+		return nil
+	}); err != nil {
+		return true
+	}
+	return any
 }
 
 func (f *follower) unresolved() (any bool, err error) {
@@ -98,11 +124,19 @@ func (f *follower) commit(seg *store.Segment, done []entry) error {
 	}
 	f.cur, f.progress = cur, true
 	f.limit = min(2*f.limit, f.y.cfg.ChunkMails)
+	f.brought(done)
+	return nil
+}
+
+// brought notes what came in.
+func (f *follower) brought(done []entry) {
 	for _, e := range done {
 		f.clear(e.uid)
 		f.tell(e)
+		if e.mail != nil && e.mail.Cut == "" {
+			f.lastWhole = f.y.now()
+		}
 	}
-	return nil
 }
 
 func (f *follower) record(tx *store.Tx, at time.Time, e entry, cur store.Cursor) error {

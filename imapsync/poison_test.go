@@ -35,12 +35,13 @@ func TestPoison(t *testing.T) {
 				r.add(nil, 4, 5)
 				stop := r.run()
 				defer stop()
+				r.untilMails(4, 15*time.Second) // those behind it do not wait for long
 				r.untilMails(5, tt.within)
 				for i, m := range r.mails("INBOX") {
-					if m.UID.UID != uint32(i+1) {
-						t.Errorf("mail %d has UID %d", i, m.UID.UID)
+					if want := []uint32{1, 2, 4, 5, 3}[i]; m.UID.UID != want {
+						t.Errorf("mail %d has UID %d, want %d", i, m.UID.UID, want)
 					}
-					if i != 2 {
+					if m.UID.UID != 3 {
 						if m.Cut != "" || !bytes.Equal(r.read(m), r.sent[m.UID.UID]) {
 							t.Errorf("%s came to harm: %q", m.UID, m.Cut)
 						}
@@ -53,6 +54,9 @@ func TestPoison(t *testing.T) {
 					if m.FullSize != int64(len(tt.mail)) {
 						t.Errorf("full size %d, want %d", m.FullSize, len(tt.mail))
 					}
+				}
+				if cur := r.cursor("INBOX"); cur.Next != 6 {
+					t.Errorf("the cursor stands at %d", cur.Next)
 				}
 				if n := bad.count(); n < 3 || n > 14 {
 					t.Errorf("the connection broke %d times", n)
@@ -103,7 +107,12 @@ func TestOutageOfFetchIsNoPoison(t *testing.T) {
 			t.Errorf("%d mails while nothing can be fetched", n)
 		}
 		trap.Remove()
-		r.untilMails(3, 6*time.Minute)
+		r.untilMails(3, 12*time.Minute)
+		for _, m := range r.mails("INBOX") {
+			if m.Cut != "" || !bytes.Equal(r.read(m), r.sent[m.UID.UID]) {
+				t.Errorf("%s came to harm: %q", m.UID, m.Cut)
+			}
+		}
 	})
 }
 

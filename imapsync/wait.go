@@ -91,6 +91,9 @@ func (f *follower) sleepUntilDue(ctx context.Context, s *session, idling bool) e
 		if unresolved {
 			shorten(unresolvedPoll)
 		}
+		if next, ok := f.nextLater(); ok {
+			shorten(time.Since(began) + max(0, next.Sub(f.y.now())))
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

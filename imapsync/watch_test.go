@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -101,18 +102,48 @@ func TestUIDValidityChanges(t *testing.T) {
 		if err := r.world.RecreateMailbox(addr, "INBOX", true); err != nil {
 			t.Fatal(err)
 		}
+		r.until("it is seen again", 5*time.Minute, func() bool { return r.cursor("INBOX").UIDValidity != old.UIDValidity && r.cursor("INBOX").Again == 0 })
 		r.add(nil, 4)
-		r.untilMails(5, 5*time.Minute)
+		r.untilMails(2, 5*time.Minute)
 		cur := r.cursor("INBOX")
-		if cur.UIDValidity == old.UIDValidity || cur.First != 1 || cur.Next != 5 || !cur.HistoryComplete() {
+		if cur.First != 1 || cur.Next != 5 || !cur.HistoryComplete() {
 			t.Errorf("cursor %+v after %+v", cur, old)
 		}
-		want := [][]byte{raw(3), raw(1), raw(2), raw(3), raw(4)}
+		want := [][]byte{raw(3), raw(4)}
 		for i, m := range r.mails("INBOX") {
 			if !bytes.Equal(r.read(m), want[i]) {
 				t.Errorf("mail %d of the inbox is not the expected one: %s", i, m.UID)
 			}
 		}
+		var again []uint32
+		for _, h := range r.histories("INBOX") {
+			if h.Again {
+				for _, m := range h.Mails {
+					again = append(again, m.UID)
+					if m.Size != int64(len(raw(int(m.UID)))) || !bytes.Contains(m.Header, fmt.Appendf(nil, "<m%d@", m.UID)) {
+						t.Errorf("UID %d: size %d, header %q", m.UID, m.Size, m.Header)
+					}
+				}
+			}
+		}
+		if !slices.Equal(again, []uint32{3, 2, 1}) {
+			t.Errorf("looked at again: %v, want 3 2 1", again)
+		}
+		// What the header did not decide is fetched when it is asked for.
+		r.update(func(tx *store.Tx) error {
+			uid := store.UID{Folder: "INBOX", Validity: cur.UIDValidity, UID: 2}
+			return tx.SetLater(store.Later{UID: uid, Since: time.Now(), Next: time.Now(), Size: -1})
+		})
+		r.untilMails(3, time.Minute)
+		if m := r.mails("INBOX")[2]; m.UID.UID != 2 || !bytes.Equal(r.read(m), raw(2)) {
+			t.Errorf("fetched later: %s", m.UID)
+		}
+		r.view(func(tx *store.Tx) error {
+			if tx.AnyLater("INBOX") {
+				t.Error("the entry is still there")
+			}
+			return nil
+		})
 		if !slices.ContainsFunc(r.obs.errs(), func(err error) bool { return strings.Contains(err.Error(), "UIDVALIDITY") }) {
 			t.Errorf("nobody was told: %v", r.obs.errs())
 		}

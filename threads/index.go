@@ -33,6 +33,7 @@ type Known struct {
 	MessageID    string    `json:"message_id,omitempty"` // of a mail we sent, for a lookup by digest
 	Header       string    `json:"header,omitempty"`     // header digest
 	Body         string    `json:"body,omitempty"`       // body digest
+	Size         int64     `json:"size,omitempty"`       // octets, RFC822.SIZE; 0: not kept
 	References   string    `json:"references,omitempty"` // digest of its References
 }
 

@@ -115,7 +115,8 @@ type folderKey struct {
 	validity uint32
 }
 
-// waiting is the UIDs that are in the inbox or parked.
+// waiting is the UIDs that are in the inbox or parked, or were passed and are
+// still to be fetched.
 type waiting map[folderKey]map[uint32]bool
 
 func (w waiting) add(folder string, validity, uid uint32) {
@@ -145,6 +146,19 @@ func waitingIn(tx *store.Tx) (waiting, error) {
 	}
 	for _, a := range asides {
 		w.record(a.Record)
+	}
+	cursors, err := tx.Cursors()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range cursors {
+		laters, err := tx.Laters(c.Folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range laters {
+			w.add(l.UID.Folder, l.UID.Validity, l.UID.UID)
+		}
 	}
 	return w, nil
 }

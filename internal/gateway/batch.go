@@ -34,6 +34,8 @@ type letter struct {
 	ref store.Ref
 	msg *message.Message
 	cut string
+	// size is RFC822.SIZE, 0 where it does not matter.
+	size int64
 }
 
 // batch processes records in one transaction.

@@ -14,6 +14,9 @@ import (
 // assigned to nobody. The range comes newest first, so a reply is there before
 // the mail it answers; that one then joins by being named.
 func (b *batch) history(h store.InHistory) error {
+	if h.Again {
+		return b.seenAgain(h)
+	}
 	for _, old := range h.Mails {
 		uid := store.UID{Folder: h.Folder, Validity: h.Validity, UID: old.UID}
 		if err := b.remembered(uid, old); err != nil {
@@ -66,7 +69,7 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	if err := b.tx.Commit(c, res); err != nil {
 		return err
 	}
-	k := threads.Known{Kind: threads.KnownTheirs, Conversation: c.ID, Event: c.N, Header: m.HeaderDigest}
+	k := threads.Known{Kind: threads.KnownTheirs, Conversation: c.ID, Event: c.N, Header: m.HeaderDigest, Size: old.Size}
 	if err := threads.Learn(b.tx, b.g.names, m, k, at); err != nil {
 		return err
 	}

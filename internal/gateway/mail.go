@@ -147,7 +147,7 @@ func (b *batch) keepText(l *letter, kind threads.KnownKind, id threads.ID, n int
 // know records what a mail stands for, so that what answers it finds it.
 func (b *batch) know(l *letter, kind threads.KnownKind, id threads.ID, n int) error {
 	m := &l.msg.Mail
-	k := threads.Known{Kind: kind, Conversation: id, Event: n, Header: m.HeaderDigest, Body: m.BodyDigest}
+	k := threads.Known{Kind: kind, Conversation: id, Event: n, Header: m.HeaderDigest, Body: m.BodyDigest, Size: l.size}
 	return threads.Learn(b.tx, b.g.names, m, k, b.now)
 }
 
@@ -254,6 +254,9 @@ func (b *batch) own(l *letter, known threads.Known, found threads.Found) (*store
 	if err := b.returned(known, found, alias); err != nil {
 		return nil, err
 	}
+	if err := b.knowCopy(l, known); err != nil {
+		return nil, err
+	}
 	b.after = append(b.after, b.g.obs.CameBack)
 	if l.uid.Folder == b.g.cfg.Folder {
 		chore := store.Chore{UID: l.uid, Kind: store.ChoreFileSent, At: b.now}
@@ -262,6 +265,18 @@ func (b *batch) own(l *letter, known threads.Known, found threads.Found) (*store
 		}
 	}
 	return &store.Outcome{Kind: store.OutcomeOwn, Conversation: uint64(known.Conversation), Event: known.Event}, nil
+}
+
+// knowCopy lets a copy of ours be recognised by its header and size, should
+// its folder be renumbered.
+func (b *batch) knowCopy(l *letter, known threads.Known) error {
+	m := &l.msg.Mail
+	id := m.MessageID
+	if id == "" {
+		id = threads.DigestID(m)
+	}
+	known.Header, known.Body, known.Size = m.HeaderDigest, m.BodyDigest, l.size
+	return b.tx.AddKnown(id, known)
 }
 
 // sentByHand handles a mail in the Sent folder that is not ours: somebody

@@ -51,7 +51,7 @@ func newLibrary(st *store.Store) *library {
 
 // begin starts to read the mail of a record.
 func (lib *library) begin(r store.InboxRecord) *reading {
-	rd := &reading{letter: &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut}, done: make(chan struct{})}
+	rd := &reading{letter: &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut, size: r.Mail.FullSize}, done: make(chan struct{})}
 	if n := r.Mail.Raw.Length; n <= smallMail && lib.held+n <= heldAtOnce {
 		rd.held = n
 		lib.held += n

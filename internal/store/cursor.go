@@ -22,6 +22,9 @@ type Cursor struct {
 	HistoryNext  uint32 `json:"history_next"`
 	HistoryDone  int    `json:"history_done"`  // messages
 	HistoryTotal int    `json:"history_total"` // messages, as counted at the start
+	// Again is set when the folder was renumbered: UIDs below it were there
+	// already, and are looked at by their header first.
+	Again uint32 `json:"again,omitempty"`
 }
 
 // HistoryComplete reports whether nothing of the history is left to import.
@@ -173,6 +176,46 @@ func (tx *Tx) Chores(max int) ([]Chore, error) {
 		all = append(all, ch)
 	}
 	return all, nil
+}
+
+// MapChores lets the chores of one message of the mailbox be of another: the
+// number it got when its folder was renumbered.
+func (tx *Tx) MapChores(from map[UID]UID) error {
+	if len(from) == 0 {
+		return nil
+	}
+	list, err := tx.Chores(int(^uint(0) >> 1))
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		to, ok := from[c.UID]
+		if !ok {
+			continue
+		}
+		c.UID = to
+		if err := tx.UpdateChore(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DropChoresBut removes the chores of a folder that are of another
+// UIDVALIDITY: their messages are not what they were.
+func (tx *Tx) DropChoresBut(folder string, validity uint32) error {
+	list, err := tx.Chores(int(^uint(0) >> 1))
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		if c.UID.Folder == folder && c.UID.Validity != validity {
+			if err := tx.DropChore(c.Seq); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // UpdateChore stores a chore again, under its Seq.

@@ -47,6 +47,9 @@ type InHistory struct {
 	Folder   string          `json:"folder"`
 	Validity uint32          `json:"uidvalidity"`
 	Mails    []HistoryHeader `json:"mails"` // newest first
+	// Again says that the folder was renumbered and these are its messages:
+	// most are known.
+	Again bool `json:"again,omitempty"`
 	// Last says that with this range the import is complete.
 	Last bool `json:"last,omitempty"`
 }

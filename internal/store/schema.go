@@ -9,6 +9,7 @@ package store
 //	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
 //	parked         seq/8                           → InboxRecord   mail that waits for the history import
 //	aside          seq/8                           → Aside     records the gateway could not process
+//	later          folder 0 uidvalidity/4 uid/4    → Later     messages passed and still to be fetched
 //	chores         seq/8                           → Chore     what is to be done in the mailbox
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
 //	conversations  conversation/8                  → Head      the folded state, derived from events
@@ -38,7 +39,7 @@ const schemaVersion = 2
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAside, bChores, bLedger, bConversations, bOpen, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAside, bLater, bChores, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -49,6 +50,7 @@ const (
 	bInbox         = "inbox"
 	bParked        = "parked"
 	bAside         = "aside"
+	bLater         = "later"
 	bChores        = "chores"
 	bLedger        = "ledger"
 	bConversations = "conversations"
