@@ -57,6 +57,10 @@ func (m *month) newTalk() {
 		from = refusing
 	}
 	t := &talk{n: len(m.talks) + 1, subject: pick(m, subjects), customer: from}
+	if strings.HasPrefix(t.subject, "Re:") {
+		// A reply without ids is one to the conversation with its subject.
+		t.subject += fmt.Sprint(" ", t.n)
+	}
 	m.talks = append(m.talks, t)
 	w := m.stamp(&wrote{kind: kindMail, from: from, talk: t}, "Q")
 	mail := mailtest.Mail{
