@@ -98,6 +98,7 @@ type played struct {
 	done  bool      // it was answered at least once
 	waits bool      // it is among play.waiting
 	todo  map[*desk]bool
+	due   map[threads.TimerKind]time.Time
 }
 
 // desk is one engineer at work.
@@ -128,7 +129,7 @@ func newPlay(s Simulation, t *Traffic) *play {
 	for _, a := range t.Arrivals {
 		c, ok := p.cases[a.Case]
 		if !ok {
-			c = &played{Conversation: threads.Conversation{ID: threads.ID(len(p.cases) + 1)}, first: a.At, todo: map[*desk]bool{}}
+			c = &played{Conversation: threads.Conversation{ID: threads.ID(len(p.cases) + 1)}, first: a.At, todo: map[*desk]bool{}, due: map[threads.TimerKind]time.Time{}}
 			p.cases[a.Case] = c
 		}
 		c.left++
@@ -239,14 +240,28 @@ func (p *play) follow(c *played, e threads.Effect) {
 		if d, ok := p.desks[e.Engineer]; ok && !c.todo[d] {
 			c.todo[d] = true
 			d.todo = append(d.todo, c)
-			p.work(d)
+			p.plan(p.now, func() error { return p.work(d) })
 		}
 	case threads.WaitUntil:
 		if p.wake.IsZero() || e.At.Before(p.wake) {
 			p.wake = e.At
 			p.plan(e.At, p.look)
 		}
+	case threads.SetTimer:
+		c.due[e.Kind] = e.At
+		p.plan(e.At, func() error { return p.due(c, e.Kind) })
+	case threads.DropTimer:
+		delete(c.due, e.Kind)
 	}
+}
+
+// due brings a deadline of a conversation, unless it was moved or dropped.
+func (p *play) due(c *played, kind threads.TimerKind) error {
+	if at, ok := c.due[kind]; !ok || at.After(p.now) {
+		return nil
+	}
+	delete(c.due, kind)
+	return p.step(c, threads.DueIn{Kind: kind})
 }
 
 // look hands out what waits.
@@ -265,8 +280,9 @@ func (p *play) look() error {
 	return nil
 }
 
-// work has an engineer begin the next of what she has to do.
-func (p *play) work(d *desk) {
+// work has an engineer begin the next of what she has to do. What is on offer
+// she takes first, lest two write the same answer.
+func (p *play) work(d *desk) error {
 	for !d.busy && len(d.todo) > 0 {
 		c := d.todo[0]
 		d.todo = d.todo[1:]
@@ -278,9 +294,18 @@ func (p *play) work(d *desk) {
 		if !ok {
 			continue // she never comes
 		}
+		if c.Offer != nil {
+			if !p.Rotation.Presence(d.engineer.Key, p.now, nil).OnDuty {
+				continue // she left; when the offer ends it may be hers
+			}
+			if err := p.says(c, d, "", "take"); err != nil {
+				return err
+			}
+		}
 		d.busy = true
 		p.plan(ready, func() error { return p.ready(c, d) })
 	}
+	return nil
 }
 
 // hers reports whether an answer is due and may be this engineer's.
@@ -299,17 +324,30 @@ func (p *play) hers(c *played, d *desk) bool {
 func (p *play) ready(c *played, d *desk) error {
 	d.busy = false
 	d.result.busy += p.Takes
-	defer p.work(d)
+	command := ""
+	if c.left == 0 {
+		command = "close"
+	}
+	if err := p.says(c, d, "Done.", command); err != nil {
+		return err
+	}
+	return p.work(d)
+}
+
+// says has an engineer write to a conversation: a text for the customer, a
+// command, or both. An offer that somebody else was quicker to take is hers no
+// longer.
+func (p *play) says(c *played, d *desk, text, command string) error {
 	if !p.hers(c, d) {
 		return nil
 	}
 	key := d.engineer.Key
 	m := &threads.Mail{
 		MessageID: fmt.Sprintf("<%d.%d@simulated.invalid>", c.ID, c.N), From: []threads.Address{{Addr: d.engineer.Email}},
-		Subject: c.Subject, SubjectBase: c.SubjectBase, Date: p.now, Class: threads.ClassEngineer, Text: "Done.", NewText: "Done.",
+		Subject: c.Subject, SubjectBase: c.SubjectBase, Date: p.now, Class: threads.ClassEngineer, Text: text, NewText: text, AnswerEmpty: text == "",
 	}
-	if c.left == 0 {
-		m.Commands = []threads.Command{{Word: "close"}}
+	if command != "" {
+		m.Commands = []threads.Command{{Word: command}}
 	}
 	return p.step(c, threads.MailIn{
 		Mail: m, Class: threads.ClassEngineer, Draft: &threads.Draft{},

@@ -109,6 +109,42 @@ func TestSimulation(t *testing.T) {
 			t.Errorf("%+v", o)
 		}
 	})
+	t.Run("on offer", func(t *testing.T) {
+		rot := weekly(3)
+		rot.Policy.Mode = threads.ModeOffer
+		o := simulated(t, Simulation{Rotation: rot, Takes: half}, cases(6, nine, 0))
+		if o.Answers != 6 || o.FirstReply != (Waits{Median: 3600, P90: 3600}) || o.WorkHours != 3 {
+			t.Errorf("%+v", o)
+		}
+		for _, e := range o.Engineers {
+			if e.Answers != 2 {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+	t.Run("an offer nobody takes is assigned", func(t *testing.T) {
+		rot := weekly(1)
+		rot.Policy.Mode = threads.ModeOffer
+		o := simulated(t, Simulation{Rotation: rot, Takes: 4 * time.Hour}, cases(2, nine, 0))
+		if o.Answers != 2 || o.Engineers[0].Conversations != 2 {
+			t.Errorf("%+v", o)
+		}
+	})
+	t.Run("handed on when the time to reply is over", func(t *testing.T) {
+		rot := weekly(2)
+		rot.Topics = []threads.Topic{{Name: "printer", Subject: []string{"printer"}}}
+		rot.Engineers[0].Topics = []string{"printer"}
+		s := Simulation{Rotation: rot, Takes: half}
+		slow := simulated(t, s, cases(6, nine, 0))
+		rot.Policy.FirstReplyWithin = 70 * time.Minute
+		fast := simulated(t, s, cases(6, nine, 0))
+		if slow.Engineers[1].Answers != 0 || slow.FirstReply.P90 != 3*3600 {
+			t.Errorf("without a time to reply: %+v", slow)
+		}
+		if fast.Answers != 6 || fast.Engineers[1].HandedOn != 4 || fast.Engineers[1].Answers != 4 {
+			t.Errorf("with one: %+v", fast)
+		}
+	})
 	t.Run("on leave for good", func(t *testing.T) {
 		rot := weekly(1)
 		rot.Engineers[0].Away = []threads.Span{{From: nine.AddDate(0, 0, -1), Until: nine.AddDate(9, 0, 0)}}
