@@ -229,6 +229,9 @@ func survey(r *Rotation, req PickRequest) *poll {
 		switch why := presence(e, req.Now, sec, req.Off); {
 		case slices.Contains(req.Exclude, e.Key):
 			s.seen[i].Out = outExcluded
+			if why == whyOn {
+				s.duty++ // somebody is there, only not for this one
+			}
 		case why != whyOn:
 			s.seen[i].Out = why
 		default:

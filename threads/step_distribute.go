@@ -8,7 +8,13 @@ import (
 // look sees to a conversation because something beside it changed: somebody
 // came on duty, went off or left, or a budget has filled up again.
 func (s *step) look() {
-	if s.c.State != StateOpen || s.c.Offer != nil || s.asleep() {
+	if s.c.State != StateOpen || s.asleep() {
+		return
+	}
+	if s.c.Offer != nil {
+		if len(s.offered()) == 0 {
+			s.offerEnds() // all who had it left
+		}
 		return
 	}
 	because, gone := s.gone()
@@ -63,7 +69,11 @@ func (s *step) distribute(m *Mail) {
 	}
 	switch owner := s.c.Owner; {
 	case s.c.Offer != nil:
-		s.copies(s.offered(), false)
+		if to := s.offered(); len(to) > 0 {
+			s.copies(to, false)
+			return
+		}
+		s.offerEnds()
 	case owner == "":
 		s.handOut(m)
 	case s.keeps(owner):

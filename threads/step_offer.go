@@ -41,6 +41,9 @@ func (s *step) offerEnds() {
 		return
 	}
 	had := s.offered()
+	if len(s.c.Pending) > 0 {
+		had = nil // there is something she has not
+	}
 	if !s.pick(nil, "", HowTurn, "nobody took it while it was on offer") {
 		s.wait()
 		return
