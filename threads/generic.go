@@ -1,6 +1,10 @@
 package threads
 
-import "unicode/utf8"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 // generic reports whether a folded subject says too little to tell one
 // conversation from another: nothing, a few letters, or only words that
@@ -42,3 +46,22 @@ func genericWord(w string) bool {
 	}
 	return true
 }
+
+// digest reports the subject of a list's digest: what answers one is about
+// any of the mails in it.
+func digest(words []string) bool {
+	if !slices.Contains(words, "digest") && !slices.Contains(words, "sammelband") {
+		return false
+	}
+	return slices.ContainsFunc(words, func(w string) bool {
+		switch w {
+		case "vol", "volume", "issue", "number", "no", "nr", "band", "ausgabe":
+			return true
+		}
+		return false
+	})
+}
+
+// ofDigest reports an id that a list's own mails have, digests among them:
+// two mails that answer one need not have anything in common.
+func ofDigest(id string) bool { return strings.HasPrefix(id, "<mailman.") }

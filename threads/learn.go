@@ -3,6 +3,7 @@ package threads
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,12 @@ func Learn(r Recorder, n Names, m *Mail, k Known, at time.Time) error {
 	}
 	ids := slices.Concat(m.InReplyTo, m.References)
 	for _, id := range ids[:min(len(ids), maxMentions)] {
+		if common(m, id) {
+			if err := leave(r, []Trace{digestTrace(m, id)}, k.Conversation, at); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := r.AddKnown(id, Known{Kind: KnownMention, Conversation: k.Conversation}); err != nil {
 			return fmt.Errorf("recording mention %s: %w", id, err)
 		}
@@ -35,14 +42,37 @@ func Learn(r Recorder, n Names, m *Mail, k Known, at time.Time) error {
 	return leave(r, traces(n, m), k.Conversation, at)
 }
 
-// LearnAnswer records the traces an answer of ours leaves: those it went to
-// may answer it without naming it.
-func LearnAnswer(r Recorder, conv ID, base string, people []Address, at time.Time) error {
+// Answer is what LearnAnswer is told of an answer of ours.
+type Answer struct {
+	Base   string    // base subject
+	Text   string    // what its author wrote, as it goes out
+	People []Address // whom it goes to
+}
+
+// LearnAnswer records the traces an answer of ours leaves: those it goes to
+// may answer it without naming it, or under an id a relay gave it.
+func LearnAnswer(r Recorder, n Names, conv ID, a Answer, at time.Time) error {
 	var list []Trace
-	for _, a := range people[:min(len(people), maxPeople)] {
-		list = append(list, SubjectTrace(a.Addr, base))
+	for _, to := range a.People[:min(len(a.People), maxPeople)] {
+		list = append(list, SubjectTrace(to.Addr, a.Base), personTrace(traceAnswer, to.Addr, a.Base))
 	}
-	return leave(r, list, conv, at)
+	return leave(r, append(list, saidTraces(a.Text, a.Base, n.Support)...), conv, at)
+}
+
+// digestTrace is the trace of a mail that answers a digest: together with its
+// subject, the digest's id tells a conversation.
+func digestTrace(m *Mail, id string) Trace {
+	topic := topicOf(m.SubjectBase)
+	if topic == "" {
+		return ""
+	}
+	return trace(traceDigest, id, topic)
+}
+
+// common reports an id that mails of different conversations may name: that
+// of a digest.
+func common(m *Mail, id string) bool {
+	return ofDigest(id) || slices.Contains(m.InReplyTo, id) && digest(strings.Fields(strings.ToLower(m.SubjectBase)))
 }
 
 func leave(r Recorder, list []Trace, conv ID, at time.Time) error {
@@ -79,7 +109,10 @@ func traces(n Names, m *Mail) []Trace {
 	for _, a := range people {
 		list = append(list, SubjectTrace(a.Addr, m.SubjectBase))
 	}
-	return list
+	if key := viaKey(m); key != "" {
+		list = append(list, SubjectTrace(key, m.SubjectBase))
+	}
+	return append(list, saidTraces(m.NewText, m.SubjectBase, n.Person(m).Addr)...)
 }
 
 // machine reports a mail that no person wrote.

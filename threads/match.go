@@ -94,6 +94,12 @@ func byIDs(ix Index, m *Mail) (ID, Reason, Known) {
 	}
 	// A mail that arrives after its answer: the answer named it.
 	for _, id := range append([]string{m.MessageID}, slices.Concat(m.InReplyTo, m.References)...) {
+		if common(m, id) {
+			if conv := newest(ix.Traces(digestTrace(m, id))); conv != 0 {
+				return conv, ByAncestor, Known{}
+			}
+			continue
+		}
 		if k, ok := firstWith(lookup(ix, id), mentioned); ok {
 			return k.Conversation, ByAncestor, Known{}
 		}

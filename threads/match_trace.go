@@ -11,7 +11,7 @@ const activeFor = 14 * 24 * time.Hour
 
 // byTraces finds the conversation of a mail whose ids say nothing.
 func byTraces(ix Index, n Names, m *Mail, at time.Time) (ID, Reason) {
-	if machine(m) || m.Class == ClassBulk {
+	if machine(m) {
 		return 0, ByNothing
 	}
 	if conv := byThreadIndex(ix, m); conv != 0 {
@@ -33,22 +33,32 @@ func byThreadIndex(ix Index, m *Mail) ID {
 	return newest(ix.Traces(t))
 }
 
-// bySubject joins what a person of the conversation answers under its subject
-// while it is active. A stranger is never joined so, whatever the subject.
+// bySubject joins what a person of a conversation answers under its subject
+// while it is active: a reply mark says that it is an answer, or a quotation of
+// what others wrote there. A stranger is never joined so, whatever the subject.
+//
+// A mail that names ids we do not know answers a mail we never saw, unless a
+// relay or client changed the id of an answer of ours: we must have sent that
+// person one.
 func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
-	if !m.ReplyMark {
-		return 0
+	person := n.Person(m).Addr
+	if n.shared(m, person) {
+		person = viaKey(m)
 	}
-	person := n.Person(m)
-	if n.shared(m, person.Addr) {
-		return 0
+	kind := byte(traceSubject)
+	if len(m.InReplyTo)+len(m.References) > 0 {
+		kind = traceAnswer
 	}
-	t := SubjectTrace(person.Addr, m.SubjectBase)
+	t := personTrace(kind, person, m.SubjectBase)
 	if t == "" {
 		return 0
 	}
 	for _, conv := range slices.Backward(ix.Traces(t)) {
-		if active := ix.Active(conv); !active.IsZero() && at.Sub(active) <= activeFor {
+		active := ix.Active(conv)
+		if active.IsZero() || at.Sub(active) > activeFor {
+			continue
+		}
+		if m.ReplyMark || quotes(ix, m, person, conv) {
 			return conv
 		}
 	}
@@ -60,4 +70,24 @@ func newest(list []ID) ID {
 		return 0
 	}
 	return list[len(list)-1]
+}
+
+// oldAfter is how long a conversation must be closed, or silent where it is
+// history, to be old.
+const oldAfter = 90 * 24 * time.Hour
+
+// BeginsAnew reports whether a mail that was matched to a conversation starts
+// a new, linked one: the conversation is old, and the mail has another
+// subject. active is when the conversation's newest mail came.
+func BeginsAnew(c *Conversation, m *Mail, active, at time.Time) bool {
+	if SameSubject(c.SubjectBase, m.SubjectBase) {
+		return false
+	}
+	switch c.State {
+	case StateClosed:
+		return at.Sub(c.ClosedAt) > oldAfter
+	case StateHistory:
+		return !active.IsZero() && at.Sub(active) > oldAfter
+	}
+	return false
 }

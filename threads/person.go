@@ -1,19 +1,37 @@
 package threads
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Person is who wrote a mail. Where From is nobody's own address - ours, that
 // of the list or group the mail came through, a no-reply or a web form's - the
-// person is in Reply-To or in what the group kept of From.
+// person is in what the group kept of From or in Reply-To. Groups that put
+// themselves into Reply-To too add the person to Cc, under the name that
+// stands in From before "via".
 func (n Names) Person(m *Mail) Address {
 	from := m.Sender()
 	if !n.shared(m, from.Addr) {
 		return from
 	}
+	name, _, via := strings.Cut(from.Name, " via ")
+	name = strings.Trim(name, `'" `)
 	for _, list := range [][]Address{m.OriginalFrom, m.ReplyTo} {
 		for _, a := range list {
-			if !n.shared(m, a.Addr) {
-				return named(a, from)
+			if n.shared(m, a.Addr) {
+				continue
+			}
+			if a.Name == "" && via {
+				a.Name = name
+			}
+			return a
+		}
+	}
+	if via && name != "" {
+		for _, a := range slices.Concat(m.Cc, m.To) {
+			if strings.EqualFold(a.Name, name) && !n.shared(m, a.Addr) {
+				return a
 			}
 		}
 	}
@@ -23,21 +41,25 @@ func (n Names) Person(m *Mail) Address {
 	return from
 }
 
-// named gives an address that came without a name that of a rewritten From:
-// "Jane Doe via Support".
-func named(a, from Address) Address {
-	if a.Name == "" {
-		if name, _, via := strings.Cut(from.Name, " via "); via {
-			a.Name = strings.Trim(name, `'" `)
-		}
+// viaKey tells apart the people whose mail a group sends under its own
+// address, where nothing but the name before "via" says who wrote: the group's
+// address alone would make one person of them all.
+func viaKey(m *Mail) string {
+	from := m.Sender()
+	name, _, via := strings.Cut(from.Name, " via ")
+	if !via || strings.TrimSpace(name) == "" {
+		return ""
 	}
-	return a
+	return strings.ToLower(strings.Trim(name, `'" `)) + " via " + from.Key()
 }
 
 // shared reports whether an address stands for no single person: one of ours,
 // the list's or group's of this mail, or a machine's.
 func (n Names) shared(m *Mail, addr string) bool {
 	key := AddressKey(addr)
+	if from := m.Sender(); key == from.Key() && strings.Contains(from.Name, " via ") {
+		return true // a group wrote its own address beside the author's name
+	}
 	return key == "" || n.Ours(addr) || key == AddressKey(m.ListPost) || impersonal(key)
 }
 

@@ -14,6 +14,10 @@ type Trace string
 const (
 	traceSubject = 's' // a person and a base subject
 	traceIndex   = 'i' // what mails of one Thread-Index share
+	traceAnswer  = 'a' // a person we answered under a base subject
+	traceQuote   = 'q' // words said under a base subject
+	traceOwn     = 'w' // and who said them
+	traceDigest  = 'd' // a digest that was answered under a base subject
 )
 
 func trace(kind byte, parts ...string) Trace {
@@ -30,12 +34,14 @@ func trace(kind byte, parts ...string) Trace {
 
 // SubjectTrace is the trace of a person under a base subject; "" when the
 // subject is too general to tell anything.
-func SubjectTrace(person, base string) Trace {
+func SubjectTrace(person, base string) Trace { return personTrace(traceSubject, person, base) }
+
+func personTrace(kind byte, person, base string) Trace {
 	topic := topicOf(base)
 	if topic == "" || person == "" {
 		return ""
 	}
-	return trace(traceSubject, AddressKey(person), topic)
+	return trace(kind, AddressKey(person), topic)
 }
 
 // Sizes of a Thread-Index, in octets: the part all mails of a conversation
@@ -63,10 +69,20 @@ func topicOf(base string) string {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 	})
 	topic := strings.Join(words, " ")
-	if generic(words, topic) {
+	if generic(words, topic) || digest(words) {
 		return ""
 	}
 	return topic
+}
+
+// SameSubject reports whether two base subjects are one, whatever tags, case
+// and punctuation clients made of it.
+func SameSubject(a, b string) bool {
+	x, y := topicOf(a), topicOf(b)
+	if x == "" && y == "" {
+		return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+	}
+	return x == y
 }
 
 // withoutTags takes "[name of a list]" off the front.

@@ -145,7 +145,7 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 	if i := slices.IndexFunc(findings, func(f message.Finding) bool { return !f.Releasable }); i >= 0 {
 		return fmt.Errorf("an accepted answer shows something internal: %s (%s)", findings[i].What, findings[i].Where)
 	}
-	if err := b.keepAnswer(h, recipe); err != nil {
+	if err := b.keepAnswer(h, e, recipe); err != nil {
 		return err
 	}
 	m := store.OutMail{
@@ -155,25 +155,28 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 	for _, a := range slices.Concat(e.To, e.Cc) {
 		m.Recipients = append(m.Recipients, store.Recipient{Address: a.Addr, State: store.OutQueued})
 	}
-	people := slices.Concat(e.To, e.Cc, e.Added)
-	if err := threads.LearnAnswer(b.tx, h.c.ID, h.c.SubjectBase, people, b.now); err != nil {
-		return err
-	}
 	return b.enqueue(h.c, outgoing{
 		mail: m, recipe: recipe, letter: h.l,
 		known: threads.Known{Kind: threads.KnownAnswer, Event: h.c.Answer.Event, Engineer: e.Author},
 	})
 }
 
-// keepAnswer keeps the text of an answer as it goes out.
-func (b *batch) keepAnswer(h hand, recipe *message.Recipe) error {
+// keepAnswer keeps the text of an answer as it goes out, and what it is known
+// by when somebody answers it without naming it.
+func (b *batch) keepAnswer(h hand, e threads.SendAnswer, recipe *message.Recipe) error {
 	sent, err := rendered(outgoing{recipe: recipe, letter: h.l})
 	if err != nil {
 		return err
 	}
 	text := message.StripAnswer(h.l.msg.Mail.NewText)
+	wrote := text
 	if sent != nil {
-		text = message.Read(sent).Mail.Text
+		m := &message.Read(sent).Mail
+		text, wrote = m.Text, m.NewText
+	}
+	a := threads.Answer{Base: h.c.SubjectBase, Text: wrote, People: slices.Concat(e.To, e.Cc, e.Added)}
+	if err := threads.LearnAnswer(b.tx, b.g.names, h.c.ID, a, b.now); err != nil {
+		return err
 	}
 	return b.tx.SetText(h.c.ID, h.c.Answer.Event, text)
 }

@@ -1,17 +1,10 @@
 package gateway
 
 import (
-	"strings"
-	"time"
-
 	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
-
-// oldAfter is how long a conversation must be closed before a mail with
-// another subject continues it as a new one.
-const oldAfter = 90 * 24 * time.Hour
 
 // mail handles one mail of the mailbox. Every way through it ends with one
 // ledger entry and the record gone from the inbox, or with the record parked.
@@ -159,8 +152,8 @@ func (b *batch) conversation(in *threads.MailIn) (threads.Conversation, error) {
 		if err != nil {
 			return c, err
 		}
-		old := c.State == threads.StateClosed && b.now.Sub(c.ClosedAt) > oldAfter && in.Class != threads.ClassAutoReply
-		if ok && !(old && !strings.EqualFold(c.SubjectBase, in.Mail.SubjectBase)) {
+		anew := threads.BeginsAnew(&c, in.Mail, b.tx.Index().Active(c.ID), b.now)
+		if ok && (!anew || in.Class == threads.ClassAutoReply) {
 			return c, nil
 		}
 	}

@@ -1,0 +1,218 @@
+package threads_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"postroom/internal/message"
+	"postroom/threads"
+)
+
+// corpusDir is where the collections of real mail lie.
+func corpusDir(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("POSTROOM_CORPUS")
+	if dir == "" {
+		t.Skip("POSTROOM_CORPUS is not set: no collection of real mail to measure with")
+	}
+	return filepath.Join(dir, "threading")
+}
+
+// truth is what is known of one mail of an archive.
+type truth struct {
+	id      string
+	thread  int // position of the thread's first mail
+	parent  string
+	by      string
+	certain bool
+	base    string
+	flags   string
+}
+
+// archive is a list's mail in order of arrival, and what is known of it.
+type archive struct {
+	name  string
+	mails []*threads.Mail
+	truth []truth
+}
+
+func readArchive(t testing.TB, dir, mbox string) *archive {
+	t.Helper()
+	a := &archive{name: filepath.Base(dir)}
+	box := unzip(t, filepath.Join(dir, mbox))
+	const separator = "From corpus@localhost Thu Jan  1 00:00:00 1970\n"
+	for raw := range bytes.SplitSeq(box, []byte(separator)) {
+		if len(raw) > 0 {
+			a.mails = append(a.mails, &message.Read(bytes.NewReader(raw)).Mail)
+		}
+	}
+	rows := bufio.NewScanner(bytes.NewReader(unzip(t, filepath.Join(dir, "threads.tsv.gz"))))
+	rows.Scan() // the names of the columns
+	for rows.Scan() {
+		f := strings.Split(rows.Text(), "\t")
+		thread, err := strconv.Atoi(f[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.truth = append(a.truth, truth{
+			id: f[1], thread: thread, parent: f[3], by: f[4], certain: f[5] == "1", base: f[6], flags: f[7],
+		})
+	}
+	if len(a.truth) != len(a.mails) || len(a.mails) == 0 {
+		t.Fatalf("%s: %d mails, %d rows of truth", a.name, len(a.mails), len(a.truth))
+	}
+	return a
+}
+
+func unzip(t testing.TB, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// mailbox takes mail as it comes and says which conversation each belongs to.
+type mailbox struct {
+	ix    *threads.MemIndex
+	names threads.Names
+	last  threads.ID
+	clock time.Time
+	convs map[threads.ID]*threads.Conversation
+}
+
+func newMailbox() *mailbox {
+	return &mailbox{
+		ix: threads.NewMemIndex(), names: threads.NewNames("support@acme.example", "support+{token}@acme.example"),
+		convs: map[threads.ID]*threads.Conversation{},
+	}
+}
+
+func (b *mailbox) take(m *threads.Mail) threads.ID {
+	// The clock is the mails' own, held from going back.
+	if m.Date.After(b.clock) && m.Date.Before(b.clock.AddDate(1, 0, 0)) || b.clock.IsZero() {
+		b.clock = m.Date
+	}
+	if k, ok := threads.Twin(b.ix, m); ok {
+		return k.Conversation
+	}
+	f := threads.Match(b.ix, b.names, m, b.clock)
+	id := f.Conversation
+	if c := b.convs[id]; c == nil || threads.BeginsAnew(c, m, b.ix.Active(id), b.clock) {
+		b.last++
+		id = b.last
+		b.convs[id] = &threads.Conversation{ID: id, SubjectBase: m.SubjectBase, State: threads.StateHistory}
+	}
+	k := threads.Known{Kind: threads.KnownTheirs, Conversation: id, Event: 1, Header: m.HeaderDigest, Body: m.BodyDigest}
+	if err := threads.Learn(b.ix, b.names, m, k, b.clock); err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// reply reports whether a mail answers something, whatever it names.
+func reply(m *threads.Mail) bool {
+	return m.ReplyMark || len(m.InReplyTo)+len(m.References) > 0 || m.Quoted != ""
+}
+
+// bcubed scores a grouping against the truth: for each certain mail the share
+// of its group that is right, and the share of its thread that was found.
+// Only mails that count are looked at; nil: all.
+func bcubed(group []threads.ID, all []truth, counts func(i int) bool) (precision, recall float64) {
+	pairs := map[[2]int]int{}
+	groups, thr := map[threads.ID]int{}, map[int]int{}
+	for i, tr := range all {
+		if tr.certain && (counts == nil || counts(i)) {
+			pairs[[2]int{int(group[i]), tr.thread}]++
+			groups[group[i]]++
+			thr[tr.thread]++
+		}
+	}
+	n := 0.0
+	for i, tr := range all {
+		if !tr.certain || counts != nil && !counts(i) {
+			continue
+		}
+		both := float64(pairs[[2]int{int(group[i]), tr.thread}])
+		precision += both / float64(groups[group[i]])
+		recall += both / float64(thr[tr.thread])
+		n++
+	}
+	return precision / n, recall / n
+}
+
+// TestArchives holds whole lists of real mail to floors, so that no change
+// loses ground.
+func TestArchives(t *testing.T) {
+	dir := corpusDir(t)
+	for _, tt := range []struct {
+		dir, mbox         string
+		precision, recall float64
+	}{
+		{"usrp-users", "usrp-users.mbox.gz", 0.995, 0.993},
+		{"twisted-python", "twisted-python-2008-2011.mbox.gz", 0.998, 0.983},
+	} {
+		a := readArchive(t, filepath.Join(dir, tt.dir), tt.mbox)
+		group := newMailbox().takeAll(a.mails)
+		p, r := bcubed(group, a.truth, nil)
+		fresh, _ := bcubed(group, a.truth, func(i int) bool { return !reply(a.mails[a.truth[i].thread]) })
+		t.Logf("%s: %d mails: precision %.5f (floor %.3f), recall %.5f (floor %.3f); threads that begin with no reply: precision %.5f (floor 0.999)",
+			a.name, len(a.mails), p, tt.precision, r, tt.recall, fresh)
+		if p < tt.precision || r < tt.recall || fresh < 0.999 {
+			t.Errorf("%s: below the floor", a.name)
+		}
+	}
+}
+
+func (b *mailbox) takeAll(mails []*threads.Mail) []threads.ID {
+	group := make([]threads.ID, len(mails))
+	for i, m := range mails {
+		group[i] = b.take(m)
+	}
+	return group
+}
+
+// TestTwoLists feeds both lists into one mailbox, by date: no conversation may
+// have mail of both.
+func TestTwoLists(t *testing.T) {
+	dir := corpusDir(t)
+	usrp := readArchive(t, filepath.Join(dir, "usrp-users"), "usrp-users.mbox.gz")
+	twisted := readArchive(t, filepath.Join(dir, "twisted-python"), "twisted-python-2008-2011.mbox.gz")
+	b := newMailbox()
+	of := map[threads.ID]string{}
+	n := 0
+	for len(usrp.mails)+len(twisted.mails) > 0 {
+		a := usrp // in turn, so that both are active at any time
+		if n%2 == 0 && len(twisted.mails) > 0 || len(usrp.mails) == 0 {
+			a = twisted
+		}
+		m := *a.mails[0]
+		a.mails = a.mails[1:]
+		m.Date = time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC)
+		n++
+		id := b.take(&m)
+		if was, ok := of[id]; ok && was != a.name {
+			t.Errorf("%q of %s joined conversation %d of %s", m.Subject, a.name, id, was)
+		}
+		of[id] = a.name
+	}
+	t.Logf("%d mails of two lists in one mailbox: %d conversations, none with mail of both", n, len(of))
+}

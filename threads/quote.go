@@ -1,0 +1,117 @@
+package threads
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// What is remembered of a text, so that a quotation of it is known again.
+// Lines are of no use: clients wrap them anew. So a text is taken as runs of
+// letters and digits that begin at a word, whatever stands between them, and
+// those whose hash is smallest are kept: a quotation of the text has the same.
+const (
+	runLetters = 32   // of one run: about six words
+	textRunes  = 2000 // of a text that count
+	keptRuns   = 6    // of a text, in the index
+	askedRuns  = 16   // of a quotation, looked up: it holds older mails too
+)
+
+// saidTraces are the traces of a text somebody wrote under a base subject:
+// what was said, and that it was this person who said it.
+func saidTraces(text, base, person string) []Trace {
+	topic := topicOf(base)
+	if topic == "" {
+		return nil
+	}
+	var list []Trace
+	for _, r := range sampleRuns(text, keptRuns) {
+		list = append(list, trace(traceQuote, topic, r), trace(traceOwn, topic, r, AddressKey(person)))
+	}
+	return list
+}
+
+// quotes reports whether a mail quotes, in lines marked as quotation, a whole
+// text that somebody else than its author wrote in a conversation: everything
+// that is kept of one. Less may be a phrase both happen to use, and who quotes
+// herself need not answer anybody.
+func quotes(ix Index, m *Mail, person string, conv ID) bool {
+	topic := topicOf(m.SubjectBase)
+	n := 0
+	for _, r := range sampleRuns(markedLines(m.Text), askedRuns) {
+		said := ix.Traces(trace(traceQuote, topic, r))
+		common := len(said) == MaxTraced // many conversations have it
+		if !common && slices.Contains(said, conv) && len(ix.Traces(trace(traceOwn, topic, r, AddressKey(person)))) == 0 {
+			n++
+		}
+	}
+	return n >= keptRuns
+}
+
+// markedLines are the lines of a text that bear a quotation mark (RFC 3676
+// §4.5), without it.
+func markedLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimLeft(line, " "), ">"); ok {
+			b.WriteString(strings.TrimLeft(rest, "> \t|"))
+		}
+	}
+	return b.String()
+}
+
+// foldText keeps the letters and digits of a text, in one case, and where
+// words begin. Every ideograph and kana is a word.
+func foldText(text string) (runes []rune, starts []int) {
+	inWord := false
+	for _, r := range text {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			inWord = false
+			continue
+		}
+		if !inWord || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+			starts = append(starts, len(runes))
+		}
+		inWord = true
+		if runes = append(runes, unicode.ToLower(r)); len(runes) == textRunes {
+			break
+		}
+	}
+	return runes, starts
+}
+
+// sampleRuns returns the runs with the smallest hashes, each once.
+func sampleRuns(text string, n int) []string {
+	runes, starts := foldText(text)
+	type run struct {
+		hash uint64
+		at   int
+	}
+	var all []run
+	for _, at := range starts {
+		if at+runLetters > len(runes) {
+			break
+		}
+		all = append(all, run{hashRunes(runes[at : at+runLetters]), at})
+	}
+	slices.SortFunc(all, func(a, b run) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
+	all = slices.CompactFunc(all, func(a, b run) bool { return a.hash == b.hash })
+	var list []string
+	for _, r := range all[:min(n, len(all))] {
+		list = append(list, string(runes[r.at:r.at+runLetters]))
+	}
+	return list
+}
+
+// hashRunes is FNV-1a over runes, mixed once more: the small hashes must be
+// spread evenly.
+func hashRunes(runes []rune) uint64 {
+	h := uint64(14695981039346656037)
+	for _, r := range runes {
+		h = (h ^ uint64(r)) * 1099511628211
+	}
+	h ^= h >> 32
+	h *= 0x9e3779b97f4a7c15
+	return h ^ h>>29
+}
