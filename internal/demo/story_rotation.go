@@ -27,7 +27,7 @@ func (t *tale) rotationEdited(ctx context.Context) error {
 		return err
 	}
 	c := t.checks()
-	c.contains("the text", squeezed(l.text), t.carol.name+" is away until")
+	c.contains("the text", squeezed(l.text), t.carol.name+" is off duty until")
 	if c.err != nil {
 		return c.err
 	}

@@ -22,25 +22,45 @@ func (b *batch) rotation(in store.InRotation) error {
 	if err != nil || !ok {
 		return err
 	}
-	rot, _, err := rotation.Parse("rotation.toml", v.Text)
+	known := v.Calendar
+	if known == nil {
+		known = map[string][]threads.Span{}
+	}
+	rot, _, err := rotation.Source{Name: "rotation.toml", Text: v.Text, Known: known}.Parse()
 	if err != nil {
+		return err
+	}
+	rot.Version = v.Version
+	if err := b.tellChanges(in, rot); err != nil {
 		return err
 	}
 	b.rot = rot
 	if err := b.leavers(); err != nil {
 		return err
 	}
-	b.after = append(b.after, func() {
-		b.g.log.Info("rotation", "version", rot.Version, "changes", strings.Join(in.Changes, "; "))
-	})
-	if len(in.Changes) > 0 {
-		err := b.notify(threads.Conversation{}, threads.Notify{
-			OutID: "rotation.good." + v.Version + "." + b.now.Format("20060102150405"), Kind: threads.NoticeRotation,
-			Reason: strings.Join(in.Changes, "\n"), Event: 1,
-		}, nil)
-		if err != nil {
-			return err
+	return b.lookAll(b.unsettled)
+}
+
+// tellChanges says on the log and to the admins what a new version changes in
+// effect. What nothing follows from, such as a comment, is told to nobody.
+func (b *batch) tellChanges(in store.InRotation, rot *threads.Rotation) error {
+	changes := in.Changes
+	if len(changes) > 0 { // said again, with what becomes of open conversations
+		if now := rotation.DescribeWith(b.rot, rot, b.now, func(key string) int { return b.load[key] }); len(now) > 0 {
+			changes = now
 		}
 	}
-	return b.lookAll(b.unsettled)
+	if in.By != "" && len(changes) > 0 {
+		changes = append([]string{in.By + " rolled the rotation back to version " + rot.Version + ", until the file next changes:"}, changes...)
+	}
+	b.after = append(b.after, func() {
+		b.g.log.Info("rotation", "version", rot.Version, "changes", strings.Join(changes, "; "))
+	})
+	if len(changes) == 0 {
+		return nil
+	}
+	return b.notify(threads.Conversation{}, threads.Notify{
+		OutID: "rotation.good." + rot.Version + "." + b.now.Format("20060102150405"), Kind: threads.NoticeRotation,
+		Reason: strings.Join(changes, "\n"), Event: 1,
+	}, nil)
 }

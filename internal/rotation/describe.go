@@ -14,10 +14,16 @@ import (
 // looks of it. old may be nil. now decides what is told as happening and what
 // as planned; it is shown in each person's own zone.
 func Describe(old, new *threads.Rotation, now time.Time) []string {
+	return DescribeWith(old, new, now, func(string) int { return 0 })
+}
+
+// DescribeWith is Describe, and says too what becomes of the conversations
+// that engineers have open, of which open is the number by key.
+func DescribeWith(old, new *threads.Rotation, now time.Time, open func(key string) int) []string {
 	if old == nil {
 		old = &threads.Rotation{}
 	}
-	c := &changes{old: old, new: new, now: now}
+	c := &changes{old: old, new: new, now: now, open: open}
 	moved := c.moved()
 	for i := range new.Engineers {
 		e := &new.Engineers[i]
@@ -33,7 +39,7 @@ func Describe(old, new *threads.Rotation, now time.Time) []string {
 	for i := range old.Engineers {
 		e := &old.Engineers[i]
 		if _, ok := new.Engineer(e.Key); !ok && !c.stays(moved, e) {
-			c.say("%s is no longer in the rotation", e.Name)
+			c.say("%s is no longer in the rotation%s", e.Name, c.left(e))
 		}
 	}
 	c.topics()
@@ -46,6 +52,7 @@ func Describe(old, new *threads.Rotation, now time.Time) []string {
 type changes struct {
 	old, new *threads.Rotation
 	now      time.Time
+	open     func(key string) int
 	lines    []string
 }
 
@@ -79,6 +86,18 @@ func (c *changes) stays(moved map[string]*threads.Engineer, old *threads.Enginee
 		}
 	}
 	return false
+}
+
+// left says what becomes of a leaver's conversations.
+func (c *changes) left(e *threads.Engineer) string {
+	switch n := c.open(e.Key); n {
+	case 0:
+		return ""
+	case 1:
+		return "; 1 open conversation goes to a colleague now"
+	default:
+		return fmt.Sprintf("; %d open conversations go to colleagues now", n)
+	}
 }
 
 func (c *changes) joins(e *threads.Engineer) {
@@ -137,40 +156,85 @@ func (c *changes) list(was, is []string, added, removed [2]string) {
 	}
 }
 
+// farAhead is how far ahead absence of a calendar is told of: what repeats for
+// ever comes into sight at the far end all the time, and is no news.
+const farAhead = 366 * 24 * time.Hour
+
+// mostAway is how many planned absences of one person are told of.
+const mostAway = 4
+
 // away tells what absence means from now on; what is over is not told.
 func (c *changes) away(was, is *threads.Engineer) {
 	zone := c.new.Zone(is)
 	before, after := c.absent(was), c.absent(is)
 	switch {
 	case !after.IsZero() && !after.Equal(before):
-		c.say("%s is away until %s", is.Name, threads.SayTime(after.In(zone)))
+		c.say("%s is off duty until %s%s", is.Name, threads.SayTime(after.In(zone)), c.openOf(was, is))
 	case after.IsZero() && !before.IsZero():
-		c.say("%s is back (was away until %s)", is.Name, threads.SayTime(before.In(zone)))
+		c.say("%s is back (was off duty until %s)", is.Name, threads.SayTime(before.In(zone)))
 	}
-	for _, s := range is.Away {
-		if s.From.After(c.now) && !holds(was.Away, s) {
-			c.say("%s will be away from %s until %s", is.Name, threads.SayTime(s.From.In(zone)), threads.SayTime(s.Until.In(zone)))
+	c.planned(is.Name, "will be away", zone, c.planOf(is), c.planOf(was))
+	c.planned(is.Name, "will no longer be away", zone, c.planOf(was), c.planOf(is))
+}
+
+// planned tells of the absences in list that are not in other.
+func (c *changes) planned(name, what string, zone *time.Location, list, other []threads.Span) {
+	told := 0
+	for _, s := range list {
+		if holds(other, s) {
+			continue
+		}
+		if told++; told <= mostAway {
+			c.say("%s %s from %s until %s", name, what, threads.SayTime(s.From.In(zone)), threads.SayTime(s.Until.In(zone)))
 		}
 	}
-	for _, s := range was.Away {
-		if s.From.After(c.now) && !holds(is.Away, s) {
-			c.say("%s will no longer be away from %s until %s", is.Name, threads.SayTime(s.From.In(zone)), threads.SayTime(s.Until.In(zone)))
+	if told > mostAway {
+		c.say("%s %s %d times more within a year", name, what, told-mostAway)
+	}
+}
+
+// planOf is the absence still to come.
+func (c *changes) planOf(e *threads.Engineer) []threads.Span {
+	var list []threads.Span
+	for _, s := range e.Away {
+		if s.From.After(c.now) {
+			list = append(list, s)
 		}
 	}
+	for _, s := range e.Calendar {
+		if s.From.After(c.now) && s.From.Before(c.now.Add(farAhead)) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // absent is the end of the absence under way, spans that touch taken as one;
 // zero when there is none.
 func (c *changes) absent(e *threads.Engineer) time.Time {
-	var end time.Time
-	for range e.Away {
-		for _, s := range e.Away {
-			if t := c.now; s.Contains(t) && s.Until.After(end) || !end.IsZero() && s.Contains(end) {
-				end = s.Until
-			}
+	for _, s := range joinSpans(slices.Concat(e.Away, e.Calendar)) {
+		if s.Contains(c.now) {
+			return s.Until
 		}
 	}
-	return end
+	return time.Time{}
+}
+
+// openOf says what becomes of the conversations somebody has open who is off
+// duty from now on.
+func (c *changes) openOf(was, is *threads.Engineer) string {
+	n := c.open(was.Key)
+	if n == 0 {
+		return ""
+	}
+	some, stay := fmt.Sprintf("%d open conversations", n), "stay"
+	if n == 1 {
+		some, stay = "1 open conversation", "stays"
+	}
+	if c.new.Policy.KeepOwner == threads.KeepAlways {
+		return fmt.Sprintf("; %s %s with %s, who answers first of all what is there when back", some, stay, is.Name)
+	}
+	return fmt.Sprintf("; %s %s with %s until the customer writes again or a reply is due", some, stay, is.Name)
 }
 
 func holds(spans []threads.Span, s threads.Span) bool {

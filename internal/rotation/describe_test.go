@@ -52,12 +52,12 @@ func TestDescribe(t *testing.T) {
 	tests := []struct{ name, from, to, want string }{
 		{"nothing", before1, before1, ""},
 		{"looks", before1, before1 + "\n# a comment\n", ""},
-		{"away now", before1, with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), "Bob Stone is away until 4 Jan 2027"},
+		{"away now", before1, with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), "Bob Stone is off duty until 4 Jan 2027"},
 		{"away later", before1, with(bob, bob+"\naway = [\"2026-12-24\"]"), "Bob Stone will be away from 24 Dec 2026 until 25 Dec 2026"},
 		{"away in the past", before1, with(bob, bob+"\naway = [\"2026-11-24\"]"), ""},
 		{"away in two pieces", before1, with(bob, bob+"\naway = [\"2026-12-20..2026-12-22\", \"2026-12-23..2026-12-27\"]"),
-			"Bob Stone is away until 28 Dec 2026\nBob Stone will be away from 23 Dec 2026 until 28 Dec 2026"},
-		{"back", with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), before1, "Bob Stone is back (was away until 4 Jan 2027)"},
+			"Bob Stone is off duty until 28 Dec 2026\nBob Stone will be away from 23 Dec 2026 until 28 Dec 2026"},
+		{"back", with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]"), before1, "Bob Stone is back (was off duty until 4 Jan 2027)"},
 		{"later no more", with(bob, bob+"\naway = [\"2026-12-24\"]"), before1, "Bob Stone will no longer be away from 24 Dec 2026 until 25 Dec 2026"},
 		{"joins", before1, before1 + "[[engineer]]\nname = \"Carol\"\nemail = \"c@acme.example\"\nhours = \"Mon 09:00-10:00\"\n", "Carol joins with weight 1, Mon 09:00-10:00"},
 		{"leaves", before1, with(dave, ""), "Dave is no longer in the rotation"},
@@ -94,6 +94,17 @@ func TestDescribe(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
+	}
+	open := func(key string) int { return map[string]int{"bob@acme.example": 3, "dave@acme.example": 1}[key] }
+	away := with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]")
+	for to, want := range map[string]string{
+		away: "Bob Stone is off duty until 4 Jan 2027; 3 open conversations stay with Bob Stone until the customer writes again or a reply is due",
+		away + "[policy]\nkeep_owner = \"always\"\n": "Bob Stone is off duty until 4 Jan 2027; 3 open conversations stay with Bob Stone, who answers first of all what is there when back\nowners always keep their conversations",
+		with(dave, ""): "Dave is no longer in the rotation; 1 open conversation goes to a colleague now",
+	} {
+		if got := strings.Join(DescribeWith(mustParse(t, before1), mustParse(t, to), now, open), "\n"); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
 	}
 	if got := Describe(nil, mustParse(t, before1), now); len(got) != 4 {
 		t.Errorf("out of nothing: %q", got)

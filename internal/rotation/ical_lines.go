@@ -109,7 +109,7 @@ func readIcal(data []byte) ([]*icalComponent, *icalError) {
 	}
 	switch {
 	case len(open) > 1:
-		return nil, icalWrong(open[1].line, export, "the calendar is cut off: the %s begun here has no end", clip(open[len(open)-1].name, 40))
+		return nil, icalWrong(open[len(open)-1].line, export, "the calendar is cut off: the %s begun here has no end", clip(open[len(open)-1].name, 40))
 	case len(root.children) == 0:
 		return nil, icalWrong(0, export, "the calendar is empty")
 	}

@@ -73,7 +73,7 @@ func watchedFrom(t *testing.T, prepare, story func(*desk)) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &desk{t: t, data: before1}
 		k.w = New(slog.New(slog.DiscardHandler), "/etc/rotation.toml", time.Second, k.read, time.Now)
-		if _, _, err := k.w.Load(); err != nil {
+		if _, _, err := k.w.Load(nil); err != nil {
 			t.Fatal(err)
 		}
 		if prepare != nil {
@@ -171,7 +171,7 @@ func TestWatchDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &desk{t: t}
 		k.w = New(slog.New(slog.DiscardHandler), path, time.Second, ReadFile, time.Now)
-		if _, _, err := k.w.Load(); err != nil {
+		if _, _, err := k.w.Load(nil); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -221,5 +221,135 @@ func TestWatchAdopt(t *testing.T) {
 		k.put(before1, nil)
 		k.expect(time.Second, "good 3 [Carol is no longer in the rotation]")
 		inForce(k, before1)
+	})
+}
+
+// desks is files in memory by path.
+type desks struct {
+	desk
+	files map[string]string
+}
+
+func (k *desks) write(path, data string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files[path] = data
+}
+
+func (k *desks) read(path string) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	data, ok := k.files[path]
+	if !ok {
+		return nil, os.ErrNotExist
+	}
+	return []byte(data), nil
+}
+
+// watchedFiles runs story with a watcher of /etc/rotation.toml among files.
+func watchedFiles(t *testing.T, files map[string]string, pin *Pin, story func(*desks)) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &desks{desk: desk{t: t}, files: files}
+		k.w = New(slog.New(slog.DiscardHandler), "/etc/rotation.toml", time.Second, k.read, time.Now)
+		if _, _, err := k.w.Load(pin); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { k.w.Run(ctx, k.good, k.bad) })
+		time.Sleep(time.Millisecond)
+		story(k)
+		cancel()
+		wg.Wait()
+	})
+}
+
+// A calendar is watched too. A bad one keeps its last good content, is told
+// once, and stands in the way of no edit of the file.
+func TestWatchCalendar(t *testing.T) {
+	file := strings.Replace(before1, "email = \"bob@acme.example\"", "email = \"bob@acme.example\"\ncalendar = \"bob.ics\"", 1)
+	files := map[string]string{"/etc/rotation.toml": file, "/etc/bob.ics": event()}
+	// A bubble's clock begins at midnight UTC on 1 January 2000.
+	leave := event("DTSTART;VALUE=DATE:20000103\nDTEND;VALUE=DATE:20000105")
+	watchedFiles(t, files, nil, func(k *desks) {
+		k.expect(time.Minute)
+		k.write("/etc/bob.ics", leave)
+		k.expect(7*time.Second, "good 3 [Bob Stone will be away from 3 Jan 2000 until 5 Jan 2000]")
+		version := k.w.good.Version
+		k.write("/etc/bob.ics", strings.Replace(leave, "VERSION:2.0", "VERSION:2.0\r\nX-EXPORTED:today", 1))
+		k.expect(7*time.Second, "good 3 []")
+		if k.w.good.Version != version {
+			t.Error("a calendar that says the same is a new version")
+		}
+		broken := leave[:strings.Index(leave, "END:VEVENT")]
+		k.write("/etc/bob.ics", broken)
+		k.expect(7*time.Second, "good 3 []", fmt.Sprintf("bad %q bob.ics:4: the calendar is cut off: the VEVENT begun here has no end; export it again as iCalendar (.ics)", Version([]byte(broken))))
+		if k.w.Trouble() == nil || len(k.w.good.Engineers[1].Calendar) != 1 {
+			t.Errorf("trouble %v, calendar %v", k.w.Trouble(), k.w.good.Engineers[1].Calendar)
+		}
+		k.expect(time.Minute)
+		k.write("/etc/rotation.toml", file+carol)
+		k.expect(time.Second, "good 4 [Carol joins with weight 1]")
+		k.write("/etc/bob.ics", event())
+		k.expect(7*time.Second, "good 4 [Bob Stone will no longer be away from 3 Jan 2000 until 5 Jan 2000]")
+		if k.w.Trouble() != nil {
+			t.Errorf("trouble %v", k.w.Trouble())
+		}
+	})
+}
+
+// What repeats for ever is read again and again, two years ahead.
+func TestWatchCalendarGoesOn(t *testing.T) {
+	file := strings.Replace(before1, "email = \"bob@acme.example\"", "email = \"bob@acme.example\"\ncalendar = \"bob.ics\"", 1)
+	files := map[string]string{"/etc/rotation.toml": file, "/etc/bob.ics": event("DTSTART;VALUE=DATE:20001224\nRRULE:FREQ=YEARLY")}
+	watchedFiles(t, files, nil, func(k *desks) {
+		k.expect(29 * 24 * time.Hour)
+		k.expect(2*24*time.Hour, "good 3 []")
+		if last := k.w.good.Engineers[1].Calendar; len(last) != 2 {
+			t.Errorf("known: %v", last)
+		}
+	})
+}
+
+// A rollback is in force until the file next changes, over a restart too.
+func TestWatchRollback(t *testing.T) {
+	old := before1 + carol
+	files := map[string]string{"/etc/rotation.toml": before1}
+	var pin Pin
+	watchedFiles(t, files, nil, func(k *desks) {
+		if err := k.w.Rollback(k.t.Context(), []byte(old), "root"); err != nil {
+			t.Fatal(err)
+		}
+		k.expect(time.Hour, "good 4 [Carol joins with weight 1]")
+		if err := k.w.Rollback(k.t.Context(), []byte(old), "root"); err == nil {
+			t.Error("rolled back to what is in force")
+		}
+		if err := k.w.Rollback(k.t.Context(), []byte("x"), "root"); err == nil {
+			t.Error("rolled back to nonsense")
+		}
+		pin = *k.w.Pinned()
+	})
+	if pin.By != "root" || pin.Over != Version([]byte(before1)) {
+		t.Fatalf("pinned %+v", pin)
+	}
+	watchedFiles(t, files, &pin, func(k *desks) {
+		if len(k.w.good.Engineers) != 4 {
+			t.Fatal("the restart forgot the rollback")
+		}
+		k.expect(time.Hour)
+		k.write("/etc/rotation.toml", "broken")
+		k.expect(time.Second, fmt.Sprintf("bad %q %s", Version([]byte("broken")), `rotation.toml:1:6: "broken": expected '=' after key; write key = "value"`))
+		k.write("/etc/rotation.toml", before1+"# edited\n")
+		k.expect(time.Second, "good 3 [Carol is no longer in the rotation]")
+		if k.w.Pinned() != nil {
+			t.Error("still pinned")
+		}
+	})
+	// Changed while it was down: the file counts.
+	files["/etc/rotation.toml"] = before1 + "# edited\n"
+	watchedFiles(t, files, &pin, func(k *desks) {
+		if len(k.w.good.Engineers) != 3 {
+			t.Error("the pin outlived the file it was made over")
+		}
 	})
 }

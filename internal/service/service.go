@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +14,6 @@ import (
 	"postroom/internal/rotation"
 	"postroom/internal/store"
 	"postroom/smtpout"
-	"postroom/threads"
 )
 
 // Service is one Postroom over one mailbox. Run or Drain may be called once.
@@ -81,76 +79,6 @@ func (s *Service) build() error {
 	return nil
 }
 
-// loadRotation reads the rotation file. When it is bad, and a good version
-// was in effect before, that one stays.
-func (s *Service) loadRotation() (*threads.Rotation, error) {
-	own := []string{s.cfg.Support.Address}
-	if s.cfg.Support.ReplyAddress != "" {
-		own = append(own, s.cfg.Support.ReplyAddress)
-	}
-	s.rota = rotation.New(s.seams.Log, s.cfg.Rotation, s.seams.RotationEvery, s.seams.ReadRotation, s.seams.Now, own...)
-	rot, _, err := s.rota.Load()
-	var last store.RotationVersion
-	var had bool
-	if verr := s.st.View(func(tx *store.Tx) (err error) {
-		last, had, err = tx.LastRotation()
-		return err
-	}); verr != nil {
-		return nil, verr
-	}
-	if err != nil {
-		return s.lastRotation(last, had, own, err)
-	}
-	if had && last.Version == rot.Version {
-		return rot, nil
-	}
-	changes := []string(nil)
-	if had {
-		if old, _, err := rotation.Parse(filepath.Base(s.cfg.Rotation), last.Text, own...); err == nil {
-			changes = rotation.Describe(old, rot, s.seams.Now())
-		}
-	}
-	return rot, s.acceptRotation(rot, s.rota.Text(), changes)
-}
-
-// RotationError is a rotation file that is refused while no earlier version
-// is there to go on with.
-type RotationError struct{ Err error }
-
-func (e *RotationError) Error() string { return e.Err.Error() }
-func (e *RotationError) Unwrap() error { return e.Err }
-
-func (s *Service) lastRotation(last store.RotationVersion, had bool, own []string, cause error) (*threads.Rotation, error) {
-	if !had {
-		return nil, &RotationError{cause}
-	}
-	rot, _, err := rotation.Parse(filepath.Base(s.cfg.Rotation), last.Text, own...)
-	if err != nil {
-		return nil, &RotationError{cause}
-	}
-	s.rota.Adopt(rot, last.Text)
-	s.watch.rotationBad(cause) // the watcher tells the admins once it runs
-	s.seams.Log.Error("the rotation file is bad; the last good version stays", "err", cause)
-	return rot, nil
-}
-
-func (s *Service) acceptRotation(rot *threads.Rotation, text []byte, changes []string) error {
-	now := s.seams.Now().UTC()
-	return s.st.Update(func(tx *store.Tx) error {
-		v := store.RotationVersion{Version: rot.Version, Unix: now.Unix(), Text: text, Changes: changes}
-		if err := tx.AddRotation(v); err != nil {
-			return err
-		}
-		return tx.AddInbox(store.InboxRecord{At: now, Rotation: &store.InRotation{Version: rot.Version, Changes: changes}})
-	})
-}
-
-func (s *Service) tellRotation(in store.InRotation) error {
-	return s.st.Update(func(tx *store.Tx) error {
-		return tx.AddInbox(store.InboxRecord{At: s.seams.Now().UTC(), Rotation: &in})
-	})
-}
-
 // Close gives the state directory back. Nothing may run any more.
 func (s *Service) Close() error { return s.st.Close() }
 
@@ -192,21 +120,4 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	})
 	return g.Wait()
-}
-
-func (s *Service) rotationGood(rot *threads.Rotation, changes []string) {
-	s.watch.rotationBad(nil)
-	if err := s.acceptRotation(rot, s.rota.Text(), changes); err != nil {
-		s.seams.Log.Error("storing the rotation", "err", err)
-	}
-}
-
-func (s *Service) rotationBad(err error, version string) {
-	s.watch.rotationBad(err)
-	if version == "" {
-		version = rotation.Version([]byte(err.Error()))
-	}
-	if err := s.tellRotation(store.InRotation{Version: version, Error: err.Error()}); err != nil {
-		s.seams.Log.Error("telling the admins of a bad rotation file", "err", err)
-	}
 }

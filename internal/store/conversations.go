@@ -231,35 +231,6 @@ func (tx *Tx) SetPointers(name string, p threads.Pointers) error {
 	return tx.put(bRotation, []byte("pointers-"+name), p)
 }
 
-// RotationVersion is one accepted version of the rotation file.
-type RotationVersion struct {
-	Version string   `json:"version"`
-	Unix    int64    `json:"unix"` // when it was accepted, seconds
-	Text    []byte   `json:"text"`
-	Changes []string `json:"changes,omitempty"`
-}
-
-// AddRotation stores an accepted version of the rotation file.
-func (tx *Tx) AddRotation(v RotationVersion) error {
-	seq, err := tx.bucket(bRotation).NextSequence()
-	if err != nil {
-		return err
-	}
-	return tx.put(bRotation, append([]byte("version"), u64(seq)...), v)
-}
-
-// LastRotation returns the newest accepted version.
-func (tx *Tx) LastRotation() (RotationVersion, bool, error) {
-	var v RotationVersion
-	prefix := []byte("version")
-	c := tx.bucket(bRotation).Cursor()
-	k, data := c.Last() // no other key sorts behind "version"
-	if !bytes.HasPrefix(k, prefix) {
-		return v, false, nil
-	}
-	return v, true, decode(data, &v)
-}
-
 // conversationOf reads the number in an event's key.
 func conversationOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 

@@ -90,6 +90,7 @@ type InRotation struct {
 	Version string   `json:"version"`
 	Changes []string `json:"changes,omitempty"`
 	Error   string   `json:"error,omitempty"`
+	By      string   `json:"by,omitempty"` // who rolled back to it
 }
 
 // InAlarm is something the admins must know and nobody else can tell them.

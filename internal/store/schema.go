@@ -31,6 +31,7 @@ package store
 //	timers         unixnano/8 name                 → Timer
 //	timer-names    name                            → unixnano/8   the one deadline a name has
 //	rotation       "pointers-" name                → Pointers  whose turn it is
+//	               "pinned"                        → RotationPin   the file was rolled back
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
