@@ -76,12 +76,14 @@ type (
 		From     string `json:"from,omitempty"` // who had it
 		Why      string `json:"why"`
 		How      How    `json:"how"`
+		Poll     *Poll  `json:"poll,omitempty"` // whom she was picked from; nil when nobody picked
 	}
 
 	// Waiting says that nobody could be given the conversation.
 	Waiting struct {
 		Why  string `json:"why"`
 		Lost string `json:"lost,omitempty"` // an engineer to whom mail of it failed
+		Poll *Poll  `json:"poll,omitempty"`
 	}
 
 	// Copied says that a mail was queued to an engineer.

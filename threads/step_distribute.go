@@ -183,7 +183,7 @@ func (s *step) choose(req PickRequest, from string, how How, because string) (Ch
 	if because != "" {
 		why = because + "; " + why
 	}
-	s.event(Assigned{Engineer: choice.Engineer, From: from, Why: why, How: how})
+	s.event(Assigned{Engineer: choice.Engineer, From: from, Why: why, How: how, Poll: choice.Poll()})
 	s.effect(TakeTurn{Delta: delta, How: how})
 	return choice, true
 }
@@ -210,7 +210,7 @@ func (s *step) nobody(choice Choice, lost string) {
 	if s.c.Waits {
 		return // said already
 	}
-	n := s.event(Waiting{Why: choice.Why, Lost: lost})
+	n := s.event(Waiting{Why: choice.Why, Lost: lost, Poll: choice.Poll()})
 	if choice.TellAdmins {
 		s.notify(Notify{Kind: NoticeNobody, Reason: choice.Why, Event: n, Quote: true})
 	}

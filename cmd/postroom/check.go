@@ -38,11 +38,7 @@ func (c *command) checkCommand() *cobra.Command {
 }
 
 func loadRotation(cfg *config.Config) (*threads.Rotation, []rotation.Warning, error) {
-	own := []string{cfg.Support.Address}
-	if cfg.Support.ReplyAddress != "" {
-		own = append(own, cfg.Support.ReplyAddress)
-	}
-	return rotation.Load(cfg.Rotation, time.Now(), own...)
+	return rotation.Load(cfg.Rotation, time.Now(), ownAddresses(cfg)...)
 }
 
 // checked is what check found, for machines.

@@ -36,8 +36,11 @@ type Config struct {
 	Asker   Asker                       // acts on requests that change something
 	Mailbox Lister                      // for audit; nil where there is none
 	Reload  func(context.Context) error // reads configuration and rotation anew; nil where there is none
-	Now     func() time.Time
-	Random  io.Reader // names requests; safe for calls at the same time, as crypto/rand's is
+	// Rollback puts an earlier content of the rotation file in force, in the
+	// name of a user, until the file next changes; nil where that cannot be.
+	Rollback func(ctx context.Context, text []byte, by string) error
+	Now      func() time.Time
+	Random   io.Reader // names requests; safe for calls at the same time, as crypto/rand's is
 	// Peer names the user at the other end of a connection: PeerUser over
 	// user.LookupId in a real service.
 	Peer func(net.Conn) string

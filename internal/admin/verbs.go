@@ -32,6 +32,13 @@ const (
 	VerbAside  = "aside"
 	VerbAudit  = "audit"
 	VerbReload = "reload"
+
+	VerbRotationStatus = "rotation-status"
+	VerbRotationNext   = "rotation-next" // count, subject, to, from, body
+	VerbRotationWhy    = "rotation-why"  // conversation
+	VerbRotationLog    = "rotation-log"
+	VerbRotationText   = "rotation-text" // version
+	VerbRollback       = "rotation-rollback"
 )
 
 // verb is how one verb is answered.
@@ -61,6 +68,13 @@ func verbs() map[string]verb {
 		VerbAside:  {run: func(s *Server, c *call) error { return emitAll(c, s.st, Asides) }},
 		VerbAudit:  {run: (*Server).audit},
 		VerbReload: {run: (*Server).reload},
+
+		VerbRotationStatus: {run: (*Server).rotationStatus},
+		VerbRotationNext:   {args: []string{"count"}, optional: []string{"subject", "to", "from", "body"}, run: (*Server).rotationNext},
+		VerbRotationWhy:    {args: []string{"conversation"}, run: (*Server).rotationWhy},
+		VerbRotationLog:    {run: func(s *Server, c *call) error { return emitAll(c, s.st, RotationLog) }},
+		VerbRotationText:   {args: []string{"version"}, run: (*Server).rotationText},
+		VerbRollback:       {args: []string{"version"}, run: (*Server).rollback},
 
 		gateway.VerbAssign:  {args: []string{"conversation", "who"}, run: (*Server).ask},
 		gateway.VerbClose:   {args: []string{"conversation"}, run: (*Server).ask},

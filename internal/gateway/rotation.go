@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"strings"
 
 	"postroom/internal/rotation"
@@ -22,15 +23,10 @@ func (b *batch) rotation(in store.InRotation) error {
 	if err != nil || !ok {
 		return err
 	}
-	known := v.Calendar
-	if known == nil {
-		known = map[string][]threads.Span{}
-	}
-	rot, _, err := rotation.Source{Name: "rotation.toml", Text: v.Text, Known: known}.Parse()
+	rot, err := readVersion(v)
 	if err != nil {
 		return err
 	}
-	rot.Version = v.Version
 	if err := b.tellChanges(in, rot); err != nil {
 		return err
 	}
@@ -39,6 +35,30 @@ func (b *batch) rotation(in store.InRotation) error {
 		return err
 	}
 	return b.lookAll(b.unsettled)
+}
+
+// readVersion makes the rotation of a stored version.
+func readVersion(v store.RotationVersion) (*threads.Rotation, error) {
+	known := v.Calendar
+	if known == nil {
+		known = map[string][]threads.Span{}
+	}
+	rot, _, err := rotation.Source{Name: "rotation.toml", Text: v.Text, Known: known}.Parse()
+	if err != nil {
+		return nil, fmt.Errorf("reading version %s of the rotation: %w", v.Version, err)
+	}
+	rot.Version = v.Version
+	return rot, nil
+}
+
+// InForce is the rotation in effect as the store has it, for those who only
+// read; ok is false before the first start.
+func InForce(tx *store.Tx) (rot *threads.Rotation, v store.RotationVersion, ok bool, err error) {
+	if v, ok, err = tx.LastRotation(); err != nil || !ok {
+		return nil, v, ok, err
+	}
+	rot, err = readVersion(v)
+	return rot, v, err == nil, err
 }
 
 // tellChanges says on the log and to the admins what a new version changes in

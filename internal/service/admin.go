@@ -14,14 +14,15 @@ import (
 // admin makes the server of the control socket.
 func (s *Service) admin() *admin.Server {
 	return admin.NewServer(s.seams.Log, admin.Config{
-		Version: Version(),
-		Live:    s.live,
-		Asker:   s.think,
-		Mailbox: s.Mailbox,
-		Reload:  func(context.Context) error { s.Reload(); return nil },
-		Now:     s.seams.Now,
-		Random:  s.seams.Random,
-		Peer:    admin.PeerUser(user.LookupId),
+		Version:  Version(),
+		Live:     s.live,
+		Asker:    s.think,
+		Mailbox:  s.Mailbox,
+		Reload:   func(context.Context) error { s.Reload(); return nil },
+		Rollback: s.rollback,
+		Now:      s.seams.Now,
+		Random:   s.seams.Random,
+		Peer:     admin.PeerUser(user.LookupId),
 	}, s.st)
 }
 
