@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"objects": objectsHave,
 			"ready":   ready,
 			"edit":    edit,
+			"until":   until,
 		},
 	})
 }
@@ -193,6 +195,28 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		case <-tick.C:
 		case <-late.C:
 			ts.Fatalf("the service is not ready: %v", fmt.Errorf("postroom status: %w", err))
+		}
+	}
+}
+
+// until runs a command again and again until its output matches: what another
+// process does within a second. until 'regexp' postroom list
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 1, "until regexp command...")
+	want := regexp.MustCompile(args[0])
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(30 * time.Second)
+	defer late.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if out := ts.ReadFile("stdout"); err == nil && want.MatchString(out) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			ts.Fatalf("%v never says %s (%v)", args[1:], args[0], err)
 		}
 	}
 }

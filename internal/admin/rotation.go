@@ -276,7 +276,7 @@ func WhyOwner(st *store.Store, id threads.ID) ([]Decision, error) {
 
 // deciding are the kinds of events that say who has a conversation.
 func deciding(kind string) bool {
-	return slices.Contains([]string{"assigned", "waiting", "offered", "snoozed", "overdue", "closed", "reopened"}, kind)
+	return slices.Contains([]string{"assigned", "waiting", "offered", "snoozed", "woken", "reminded", "overdue", "closed", "reopened"}, kind)
 }
 
 func decisionOf(id threads.ID, e threads.Event) (Decision, bool) {
