@@ -267,6 +267,9 @@ func hasVerb(lower string) (found, last bool) {
 
 // dated reports a time of day, or a date of digits.
 func dated(s string) bool {
+	if strings.ContainsAny(s, "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹") {
+		return true
+	}
 	for i := 1; i+1 < len(s); i++ {
 		if c := s[i]; (c == ':' || c == '.' || c == '/' || c == '-' || c == 'h') && digit(s[i-1]) && digit(s[i+1]) {
 			return true
@@ -277,10 +280,11 @@ func dated(s string) bool {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
+// countDigits counts the digits of every script.
 func countDigits(s string) int {
 	n := 0
-	for i := 0; i < len(s); i++ {
-		if digit(s[i]) {
+	for _, r := range s {
+		if r >= '0' && r <= '9' || r >= 0x80 && unicode.IsDigit(r) {
 			n++
 		}
 	}

@@ -133,7 +133,7 @@ func (q *quoteScan) step(i int) int {
 	if separatorLine(l) {
 		n := 1
 		if j := q.next[i+1]; j < len(q.lines) && j-i <= 3 {
-			if m := headerBlockAt(q.lines, j); m > 0 {
+			if m := findBlock(q.lines, j, true); m > 0 {
 				n = j - i + m
 			} else if m, s := attributionAt(q.lines, j); s != notAttribution {
 				n = j - i + m

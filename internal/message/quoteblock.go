@@ -9,7 +9,10 @@ import (
 // mail they answer: From, Sent, To and Subject on lines of their own, in any
 // language, with or without a rule above. It returns the lines it takes, 0
 // for none. prefix is the number of those that are a rule.
-func headerBlockAt(lines []string, i int) int {
+func headerBlockAt(lines []string, i int) int { return findBlock(lines, i, false) }
+
+// findBlock is headerBlockAt; below a separator the subject may come first.
+func findBlock(lines []string, i int, separated bool) int {
 	at := i
 	if ruleLine(lines[at]) {
 		for at++; at < len(lines) && at < i+3 && strings.TrimSpace(lines[at]) == ""; at++ {
@@ -19,7 +22,7 @@ func headerBlockAt(lines []string, i int) int {
 		}
 	}
 	label, rest := blockLabel(lines[at])
-	if label == labelNone || label == labelSubject && at == i {
+	if label == labelNone || label == labelSubject && at == i && !separated {
 		return 0
 	}
 	seen := map[blockField]bool{label: true}
@@ -107,14 +110,14 @@ func blockLabel(s string) (label blockField, rest string) {
 	rest = strings.Trim(s[i:], ":：*_ \t\u00a0")
 	switch word {
 	case "from", "von", "de", "da", "van", "från", "fra", "lähettäjä", "od", "от", "від", "kimden", "gönderen", "feladó", "odesílatel", "odosielateľ", "expéditeur", "remitente", "mittente",
-		"afzender", "de la", "από", "від кого", "от кого", "发件人", "寄件者", "寄件人", "差出人", "送信者", "보낸 사람", "보낸사람", "발신", "từ", "จาก", "من", "מאת", "dari", "nuo", "no", "saatja", "sender", "remetente", "expeditor", "desde", "avsändare", "pošiljatelj", "šalje":
+		"afzender", "de la", "από", "від кого", "от кого", "发件人", "寄件者", "寄件人", "差出人", "送信者", "보낸 사람", "보낸사람", "발신", "từ", "จาก", "من", "מאת", "dari", "nuo", "no", "saatja", "sender", "remetente", "expeditor", "desde", "avsändare", "pošiljatelj", "šalje", "frá", "از":
 		return labelFrom, rest
 	case "sent", "date", "message du", "gesendet", "datum", "envoyé", "envoyé le", "enviado", "enviado el", "enviada em", "enviado em", "enviada", "inviato", "data", "verzonden", "skickat", "sendt", "dato", "lähetetty", "päivä", "päiväys", "wysłano", "odesláno",
-		"odoslané", "отправлено", "дата", "надіслано", "tarih", "gönderildi", "gönderilme", "gönderme tarihi", "elküldve", "küldve", "dátum", "trimis", "στάλθηκε", "ημερομηνία", "发送时间", "日期", "寄件日期", "傳送時間", "時間", "时间", "发送日期", "送信日時", "日付", "日時", "보낸 날짜", "보낸날짜", "날짜", "fecha", "đã gửi", "ngày", "วันที่", "ส่ง", "التاريخ", "تاريخ الإرسال", "נשלח", "תאריך", "dikirim", "tanggal", "poslano", "sent on", "date sent", "skrevet", "erstellt":
+		"odoslané", "отправлено", "дата", "надіслано", "tarih", "gönderildi", "gönderilme", "gönderme tarihi", "elküldve", "küldve", "dátum", "trimis", "στάλθηκε", "ημερομηνία", "发送时间", "日期", "寄件日期", "傳送時間", "時間", "时间", "发送日期", "送信日時", "日付", "日時", "보낸 날짜", "보낸날짜", "날짜", "fecha", "đã gửi", "ngày", "วันที่", "ส่ง", "التاريخ", "تاريخ الإرسال", "נשלח", "תאריך", "dikirim", "tanggal", "poslano", "sent on", "date sent", "skrevet", "erstellt", "saadetud", "nosūtīts", "išsiųsta", "poslato", "изпратено", "enviat el", "ارسال", "ارسال شده", "gönderme zamanı", "sendt den", "date d'envoi":
 		return labelDate, rest
-	case "to", "an", "à", "a", "para", "aan", "till", "til", "vastaanottaja", "do", "komu", "кому", "kime", "alıcı", "címzett", "către", "προς", "pre", "destinataire", "destinatario", "destinatário", "收件人", "收件者", "宛先", "받는 사람", "받는사람", "수신", "đến", "ถึง", "إلى", "אל", "kepada", "per", "za":
+	case "to", "an", "à", "a", "para", "aan", "till", "til", "vastaanottaja", "do", "komu", "кому", "kime", "alıcı", "címzett", "către", "προς", "pre", "destinataire", "destinatario", "destinatário", "收件人", "收件者", "宛先", "받는 사람", "받는사람", "수신", "đến", "ถึง", "إلى", "אל", "kepada", "per", "za", "adressaat", "kam", "до", "per a", "prima", "به":
 		return labelTo, rest
-	case "subject", "betreff", "objet", "sujet", "asunto", "oggetto", "onderwerp", "ämne", "emne", "aihe", "temat", "předmět", "predmet", "тема", "konu", "tárgy", "subiect", "θέμα", "assunto", "主题", "主旨", "標題", "件名", "제목", "chủ đề", "เรื่อง", "الموضوع", "נושא", "perihal", "subjek", "tema", "zadeva":
+	case "subject", "betreff", "objet", "sujet", "asunto", "oggetto", "onderwerp", "ämne", "emne", "aihe", "temat", "předmět", "predmet", "тема", "konu", "tárgy", "subiect", "θέμα", "assunto", "主题", "主旨", "標題", "件名", "제목", "chủ đề", "เรื่อง", "الموضوع", "נושא", "perihal", "subjek", "tema", "zadeva", "teema", "tēma", "naslov", "относно", "assumpte", "efni", "موضوع":
 		return labelSubject, rest
 	case "cc", "kopie", "kopia", "copie", "копия", "抄送", "副本", "참조", "bilgi", "organization", "reply-to", "importance", "priority", "wichtigkeit", "antwort an", "attachments", "anlagen", "copia":
 		return labelOther, rest
@@ -137,8 +140,8 @@ func separatorLine(s string) bool {
 	if len(t) < 8 || len(t) > 120 || !strings.ContainsRune("-_*=>", rune(t[0])) && t[0] < utf8.RuneSelf {
 		return false
 	}
-	bare := strings.Trim(t, "-_=*> \t—–─")
-	if len(t)-len(bare) < 4 || !(strings.HasPrefix(t, "-") || strings.HasPrefix(t, "_") || strings.HasPrefix(t, "*") || strings.HasPrefix(t, "—") || strings.HasPrefix(t, "=") || strings.HasPrefix(t, ">")) {
+	bare := strings.Trim(t, "-_=*> \t—–─‐")
+	if len(t)-len(bare) < 4 || !(strings.HasPrefix(t, "-") || strings.HasPrefix(t, "_") || strings.HasPrefix(t, "*") || strings.HasPrefix(t, "—") || strings.HasPrefix(t, "‐") || strings.HasPrefix(t, "=") || strings.HasPrefix(t, ">")) {
 		return false
 	}
 	bare = strings.ToLower(strings.Join(strings.Fields(bare), " "))
