@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
@@ -37,6 +38,15 @@ func decodeCharset(raw []byte, label string) (text, problem string) {
 		if label == "us-ascii" {
 			text, name := guess(raw)
 			return text, "8-bit octets in us-ascii: read as " + name
+		}
+	}
+	if strings.HasPrefix(label, "iso-2022-kr") || strings.HasPrefix(label, "iso-2022-cn") {
+		return decodeShifted(raw, label), ""
+	}
+	if strings.HasPrefix(label, "utf-16") {
+		raw = raw[:len(raw)&^1] // an octet left over is the line end of the mail
+		if bytes.HasPrefix(raw, []byte("\xff\xfe")) {
+			label = "utf-16le" // its mark says so, whatever the label
 		}
 	}
 	enc := lookupCharset(label)
@@ -124,8 +134,6 @@ func lookupCharset(label string) encoding.Encoding {
 		return charmap.CodePage850
 	case "cp437", "cp-437", "ibm437":
 		return charmap.CodePage437
-	case "iso-2022-kr", "iso-2022-cn", "iso-2022-cn-ext":
-		return nil
 	case "iso-gb2312", "gb-2312", "gb_2312", "chinese", "gb_2312-80", "euc-cn", "x-gbk", "cp936", "ms936", "x-cp936":
 		label = "gbk"
 	case "cp949", "ms949", "x-windows-949", "ksc5601", "ks_c_5601", "uhc":
@@ -160,6 +168,33 @@ func decodeWith(enc encoding.Encoding, raw []byte) string {
 		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
 	return strings.ToValidUTF8(strings.TrimPrefix(string(out), "\uFEFF"), "\uFFFD")
+}
+
+// decodeShifted reads ISO-2022-KR (RFC 1557) and ISO-2022-CN (RFC 1922):
+// between SO and SI stand the octets of EUC-KR or GB 2312 without their high
+// bit. Designations are passed over.
+func decodeShifted(raw []byte, label string) string {
+	out := make([]byte, 0, len(raw))
+	shifted := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == 0x0e || c == 0x0f:
+			shifted = c == 0x0e
+		case c == 0x1b && i+3 < len(raw) && raw[i+1] == '$':
+			i += 3
+		case c == '\n':
+			shifted = false // both begin anew with each line
+			out = append(out, c)
+		case shifted && c > ' ' && c < 0x7f:
+			out = append(out, c|0x80)
+		default:
+			out = append(out, c)
+		}
+	}
+	if strings.HasPrefix(label, "iso-2022-kr") {
+		return decodeWith(korean.EUCKR, out)
+	}
+	return decodeWith(simplifiedchinese.GBK, out)
 }
 
 func damage(s string) int { return strings.Count(s, "\uFFFD") }

@@ -23,6 +23,9 @@ func (s *treeScan) describe(p *Part, defaultType string, depth int) {
 	if p.Filename == "" && !strings.HasPrefix(p.Type, "text/") && !strings.HasPrefix(p.Type, "multipart/") {
 		p.Filename = p.otherName()
 	}
+	if p.Filename == "" && isTNEF(p) {
+		p.Filename = "winmail.dat"
+	}
 	if b := p.Params["boundary"]; len(b) > maxBoundary {
 		delete(p.Params, "boundary")
 		s.note("boundary too long: not used")

@@ -46,7 +46,7 @@ func (m *Message) readText() {
 	}
 	m.Mail.Text = text
 	m.Mail.Attachments = t.attachments(m.Root, []threads.Attachment{})
-	m.Mail.Attachments = append(m.Mail.Attachments, t.files...)
+	m.Mail.Attachments = t.unpack(append(m.Mail.Attachments, t.files...))
 }
 
 // part shows what is to be shown of a part. first is true until a text part

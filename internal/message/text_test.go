@@ -1,6 +1,7 @@
 package message
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -56,6 +57,29 @@ func TestText(t *testing.T) {
 				t.Errorf("text %q, attachments %q; want %q, %q", m.Mail.Text, list, c.text, c.attached)
 			}
 		})
+	}
+}
+
+// tnefOf packs attributes as Outlook does.
+func tnefOf(attributes ...string) string {
+	b := "\x78\x9f\x3e\x22\x01\x00"
+	for _, a := range attributes {
+		id, value := a[:3], a[3:]
+		b += id + "\x00\x00" + string([]byte{byte(len(value)), 0, 0, 0}) + value + "\x00\x00"
+	}
+	return base64.StdEncoding.EncodeToString([]byte(b))
+}
+
+func TestWinmail(t *testing.T) {
+	packed := tnefOf("\x01\x0c\x80Hello\x00", "\x02\x02\x90x", "\x02\x10\x80C:\\tmp\\plan.pdf\x00", "\x02\x0f\x80PDF")
+	const head = "Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\n"
+	m := readMail(mixed("mixed", head+packed+"\n")).Mail
+	if len(m.Attachments) != 2 || m.Attachments[0].Name != "winmail.dat" || m.Attachments[1].Name != "plan.pdf" || m.Attachments[1].Size != 3 || m.Text != "Hello" {
+		t.Errorf("%+v %q", m.Attachments, m.Text)
+	}
+	m = readMail(mixed("mixed", "\nother text\n", head+packed[:len(packed)/2/4*4]+"\n")).Mail
+	if len(m.Attachments) != 2 || m.Text != "other text" {
+		t.Errorf("cut short: %+v %q", m.Attachments, m.Text)
 	}
 }
 
