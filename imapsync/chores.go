@@ -1,6 +1,7 @@
 package imapsync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -19,7 +20,7 @@ const (
 // chores carries out what is queued, in batches, until nothing is left or
 // nothing helps. Each chore may be done twice: a crash comes between doing and
 // crossing out.
-func (f *follower) chores(s *session) error {
+func (f *follower) chores(ctx context.Context, s *session) error {
 	for !f.isSent && !f.y.now().Before(f.choresFrom) {
 		list, err := f.queued()
 		if err != nil || len(list) == 0 {
@@ -31,16 +32,16 @@ func (f *follower) chores(s *session) error {
 		}
 		var failed []store.Chore
 		var stop error
-		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent} {
+		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreAppend} {
 			chores := todo[kind]
 			if len(chores) == 0 {
 				continue
 			}
 			if stop == nil {
-				ok, err := f.carryOut(s, kind, chores)
+				ok, err := f.carryOut(ctx, s, kind, chores)
 				done = append(done, ok...)
 				failed = append(failed, without(chores, ok)...)
-				if broken(err) {
+				if broken(err) || errors.Is(err, errAppended) {
 					stop = err
 				} else if err != nil {
 					f.y.log.Warn("a chore failed", "folder", f.folder, "chore", string(kind), "err", err)
@@ -77,8 +78,11 @@ func (f *follower) queued() (list []store.Chore, err error) {
 func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Chore, done []store.Chore) {
 	todo = map[store.ChoreKind][]store.Chore{}
 	for _, c := range list {
-		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent
+		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent ||
+			c.Kind == store.ChoreAppend && f.appendable(c)
 		switch {
+		case c.Kind == store.ChoreAppend && known && c.UID.Folder == f.folder:
+			todo[c.Kind] = append(todo[c.Kind], c) // it is of no message there is
 		case c.UID.Folder == f.folder && c.UID.Validity != f.cur.UIDValidity && f.y.now().Sub(c.At) < mapWait:
 		case c.UID.Folder != f.folder || c.UID.Validity != f.cur.UIDValidity || !known:
 			f.y.log.Info("dropping a chore", "chore", string(c.Kind), "uid", c.UID.String())
@@ -94,7 +98,7 @@ func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Ch
 
 // carryOut does chores of one kind and returns those that are done. A message
 // that is gone has nothing left to be done.
-func (f *follower) carryOut(s *session, kind store.ChoreKind, chores []store.Chore) (done []store.Chore, err error) {
+func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKind, chores []store.Chore) (done []store.Chore, err error) {
 	switch kind {
 	case store.ChoreSeen:
 		err = s.addFlag(uidsOf(chores), imap.FlagSeen)
@@ -102,6 +106,8 @@ func (f *follower) carryOut(s *session, kind store.ChoreKind, chores []store.Cho
 		err = s.addFlag(uidsOf(chores), imap.FlagAnswered)
 	case store.ChoreFileSent:
 		return f.file(s, chores)
+	case store.ChoreAppend:
+		return f.appendSent(ctx, s, chores)
 	}
 	if err != nil {
 		return nil, err

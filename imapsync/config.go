@@ -1,8 +1,10 @@
 package imapsync
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"time"
 
 	"postroom/internal/login"
@@ -44,6 +46,9 @@ type Config struct {
 	SentFolder string // optional: the one marked \Sent (RFC 6154), else "Sent"
 	MarkSeen   bool   // whether \Seen chores are carried out
 	Start      Start
+
+	// Render makes the octets of a mail that is appended to Sent; nil: none is.
+	Render func(ctx context.Context, w io.Writer, m store.OutMail) error
 
 	Poll      time.Duration // optional, 1 min: how often the folder is looked at whatever IDLE says
 	IdleRenew time.Duration // optional, Poll: how often IDLE is renewed; at most Poll

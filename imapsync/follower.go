@@ -103,7 +103,7 @@ func (f *follower) round(ctx context.Context, s *session, choresDue bool) error 
 			return err
 		}
 		if choresDue || f.woken() {
-			if err := f.chores(s); err != nil {
+			if err := f.chores(ctx, s); err != nil {
 				return err
 			}
 			choresDue = false

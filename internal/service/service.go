@@ -74,6 +74,7 @@ func (s *Service) build() error {
 	if s.think, err = gateway.New(sm.Log, gatewayConfig(s.cfg), s.st, rot, sm.Now, s.watch); err != nil {
 		return err
 	}
+	imapCfg.Render = s.render
 	s.in = imapsync.New(sm.Log, imapCfg, s.st, sm.Dial, sm.Now, sm.Jitter, s.watch)
 	s.out = smtpout.New(sm.Log, smtpCfg, s.st, sm.Dial, s.outgoing, sm.Now, sm.Jitter, s.watch)
 	return nil

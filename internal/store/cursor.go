@@ -209,7 +209,7 @@ func (tx *Tx) DropChoresBut(folder string, validity uint32) error {
 		return err
 	}
 	for _, c := range list {
-		if c.UID.Folder == folder && c.UID.Validity != validity {
+		if c.UID.Folder == folder && c.UID.Validity != validity && c.Append == nil {
 			if err := tx.DropChore(c.Seq); err != nil {
 				return err
 			}
