@@ -73,6 +73,9 @@ type Gateway struct {
 	clock  time.Time // the newest time seen
 	load   map[string]int
 	lib    *library
+	// wary is how many of the records that were there at the start are still
+	// taken one by one: one of them may be what ended the process before.
+	wary int
 
 	mu      sync.Mutex
 	waiters map[string]chan error // admin requests that wait for their end
@@ -103,6 +106,11 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		if g.handed, err = tx.Pointers("handed"); err != nil {
 			return err
 		}
+		waiting, err := tx.Inbox(batchSize)
+		if err != nil {
+			return err
+		}
+		g.wary = len(waiting)
 		if g.absent, err = tx.Absences(); err != nil {
 			return err
 		}
@@ -201,13 +209,12 @@ func (g *Gateway) take() (records []store.InboxRecord, err error) {
 // process runs a batch. When one record of it breaks, each is run alone, so
 // that only the broken one is counted against.
 func (g *Gateway) process(ctx context.Context, records []store.InboxRecord) error {
-	err := g.batch(records)
-	if err == nil {
-		return nil
-	}
-	var bad *recordError
-	if !errors.As(err, &bad) {
-		return err
+	if g.wary == 0 {
+		err := g.batch(records)
+		var bad *recordError
+		if err == nil || !errors.As(err, &bad) {
+			return err
+		}
 	}
 	for _, r := range records {
 		if ctx.Err() != nil {
@@ -216,8 +223,23 @@ func (g *Gateway) process(ctx context.Context, records []store.InboxRecord) erro
 		if err := g.alone(r); err != nil {
 			return err
 		}
+		g.wary = max(0, g.wary-1)
 	}
 	return nil
+}
+
+// errEnded is what a record is set aside for that was in hand each time the
+// process ended.
+var errEnded = errors.New("the process ended each time while it was being handled")
+
+// mark counts a try before it is made, so that one which ends the process
+// counts too.
+func (g *Gateway) mark(r *store.InboxRecord) error {
+	if r.LastError == "" {
+		r.LastError = errEnded.Error()
+	}
+	r.Tries++
+	return g.st.Update(func(tx *store.Tx) error { return tx.UpdateInbox(*r) })
 }
 
 // maxTries is how often a record may break before it is set aside.
@@ -225,6 +247,14 @@ const maxTries = 3
 
 func (g *Gateway) alone(r store.InboxRecord) error {
 	for {
+		if g.wary > 0 {
+			if r.Tries >= maxTries && r.Admin == nil {
+				return g.setAside(r, errors.New(r.LastError))
+			}
+			if err := g.mark(&r); err != nil {
+				return err
+			}
+		}
 		err := g.batch([]store.InboxRecord{r})
 		var bad *recordError
 		if !errors.As(err, &bad) {
@@ -233,7 +263,9 @@ func (g *Gateway) alone(r store.InboxRecord) error {
 		if r.Admin != nil {
 			return g.refuse(r, bad.err)
 		}
-		r.Tries++
+		if g.wary == 0 {
+			r.Tries++
+		}
 		r.LastError = bad.Error()
 		g.log.Error("a record broke the step", "seq", r.Seq, "try", r.Tries, "err", bad)
 		if r.Tries < maxTries {

@@ -187,6 +187,7 @@ func (b *batch) waitsForHistory(r store.InboxRecord, m *threads.Mail) bool {
 func (b *batch) park(r store.InboxRecord) error {
 	m := *r.Mail // the record is read again if this transaction fails
 	r.Mail = &m
+	r.Tries, r.LastError = 0, "" // it was handled
 	if m.Parked.IsZero() {
 		m.Parked = b.now
 	}

@@ -63,7 +63,7 @@ func newBubble(t testing.TB, extra string) *bubble {
 	b := &bubble{t: t, net: &servers.Network{}, dir: t.TempDir(), rot: rotationABC, log: &logBuffer{}}
 	b.world = servers.New(slog.New(slog.DiscardHandler), servers.Options{RequireAuth: true, SpecialUse: true})
 	for _, p := range people {
-		if err := b.world.AddAccount(servers.Account{Address: p, Password: "secret"}); err != nil {
+		if err := b.world.AddAccount(servers.Account{Address: p, Password: "secret", Folders: []string{"Archive"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
