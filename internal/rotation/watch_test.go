@@ -248,9 +248,15 @@ func (k *desks) read(path string) ([]byte, error) {
 
 // watchedFiles runs story with a watcher of /etc/rotation.toml among files.
 func watchedFiles(t *testing.T, files map[string]string, pin *Pin, story func(*desks)) {
+	t.Helper()
+	watchedEvery(t, time.Second, files, pin, story)
+}
+
+// watchedEvery is watchedFiles with a pace of its own.
+func watchedEvery(t *testing.T, every time.Duration, files map[string]string, pin *Pin, story func(*desks)) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &desks{desk: desk{t: t}, files: files}
-		k.w = New(slog.New(slog.DiscardHandler), "/etc/rotation.toml", time.Second, k.read, time.Now)
+		k.w = New(slog.New(slog.DiscardHandler), "/etc/rotation.toml", every, k.read, time.Now)
 		if _, _, err := k.w.Load(pin); err != nil {
 			t.Fatal(err)
 		}
@@ -302,7 +308,7 @@ func TestWatchCalendar(t *testing.T) {
 func TestWatchCalendarGoesOn(t *testing.T) {
 	file := strings.Replace(before1, "email = \"bob@acme.example\"", "email = \"bob@acme.example\"\ncalendar = \"bob.ics\"", 1)
 	files := map[string]string{"/etc/rotation.toml": file, "/etc/bob.ics": event("DTSTART;VALUE=DATE:20001224\nRRULE:FREQ=YEARLY")}
-	watchedFiles(t, files, nil, func(k *desks) {
+	watchedEvery(t, time.Hour, files, nil, func(k *desks) {
 		k.expect(29 * 24 * time.Hour)
 		k.expect(2*24*time.Hour, "good 3 []")
 		if last := k.w.good.Engineers[1].Calendar; len(last) != 2 {
