@@ -23,6 +23,10 @@ func (s *step) engineer(in MailIn) {
 		return
 	}
 	note := commanded(m, "note")
+	if text && !note && in.Found.Answers.Kind == KnownNotice {
+		s.hold(in, WhyMisled, "it answers a notice of ours, whose words are not for the customer and may stand in it; reply to the customer's mail instead")
+		return
+	}
 	if text && !note {
 		if why, reason := s.answerable(in); why != "" {
 			s.hold(in, why, reason)

@@ -315,8 +315,13 @@ func TestRefusedAnswer(t *testing.T) {
 	if !strings.Contains(words(n), "550 5.1.1 unknown") || !strings.Contains(n.Mail.Text, "Use water.") {
 		t.Errorf("notice: %s", n.Mail.Text)
 	}
-	// She tries once more while that notice is still on its way.
+	// She tries once more while that notice is still on its way: to the
+	// customer's mail, for a reply to the notice would quote our words.
 	r.comes(r.reply(n, alice, "Once more: use water."))
+	if h := r.holds(); len(h) != 1 || h[0].Why != threads.WhyMisled {
+		t.Errorf("held: %+v", h)
+	}
+	r.comes(r.wrote(alice, "Re: Printer on fire", "Once more: use water.", "To: "+n.header("Reply-To"), "In-Reply-To: <m1@client.example>"))
 	if again := r.one(store.OutAnswer, jane); again.ID == n.ID || again.MessageID == n.MessageID || !strings.Contains(again.raw, "Once more") {
 		t.Errorf("the second answer: %s", again.raw)
 	}

@@ -90,14 +90,15 @@ func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, e
 }
 
 // quoted is the text a notice gives back: the mail in hand, else what was
-// kept of the answer it is about.
+// kept of the answer or mail it is about.
 func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (string, error) {
 	if l != nil && n.Answer == 0 {
 		return l.msg.Mail.Text, nil
 	}
-	if n.Answer == 0 {
-		return "", nil
+	of := n.Answer
+	if of == 0 {
+		of = n.Event // a mail of the customer's side, or there is no text
 	}
-	text, err := b.tx.Text(c.ID, n.Answer)
+	text, err := b.tx.Text(c.ID, of)
 	return strings.TrimSpace(text), err
 }

@@ -99,7 +99,7 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 	switch n.Kind {
 	case threads.NoticeYours:
 		return notice{subject: "Your turn: " + about, paragraphs: []string{hello, capital(stop),
-			"Reply to the customer's mail, which you have, or to this one; what the customer wrote is below."},
+			"Reply to the customer's mail, which you have; this is what it says:"},
 			actions: []action{{"Lay it aside for a day", "/snooze 1d"}}}
 	case threads.NoticeReminder:
 		return notice{subject: "A customer is waiting for you: " + about, paragraphs: []string{hello, capital(stop),
