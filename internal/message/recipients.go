@@ -229,8 +229,10 @@ func addressAt(t string, indented bool) (addr, rest string) {
 		return "", ""
 	}
 	switch {
-	case strings.Trim(rest, ":,;>.") == "" && (indented || rest != ""), rest == "" && end == len(t):
-		return addr, strings.TrimLeft(rest, ":,;>. ")
+	case strings.Trim(rest, ":,;>.") == "" && (indented || rest != "" || end == len(t)):
+		return addr, ""
+	case rest == "":
+		return "", ""
 	case strings.ContainsAny(rest[:1], ":<[(>"), strings.HasPrefix(rest, "..."), strings.HasPrefix(rest, "on "):
 		return addr, strings.TrimLeft(rest, ": ")
 	case strings.HasPrefix(rest, "Invalid "), strings.HasPrefix(rest, "Error"), smtpCode(rest) != "":
