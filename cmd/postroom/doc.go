@@ -23,7 +23,8 @@
 //
 // Beside them, in internal: message reads and composes mail, rotation reads
 // the rotation file, config the configuration; login proves to both mail
-// servers who we are, oauth keeps the tokens it takes for that, auth signs our mail; store keeps everything; service
+// servers who we are, oauth keeps the tokens it takes for that, auth signs our mail and
+// asks who vouches for that of engineers; store keeps everything; service
 // wires one running Postroom; admin is the control socket and what people are
 // shown; rehearse is old mail, read and decided in memory; demo is a support
 // team in a box; mailtest is what tests share;

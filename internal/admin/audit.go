@@ -136,12 +136,16 @@ func waitingIn(tx *store.Tx) (waiting, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked, err := tx.Asked(math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
 	asides, err := tx.Asides()
 	if err != nil {
 		return nil, err
 	}
 	w := waiting{}
-	for _, r := range slices.Concat(inbox, parked) {
+	for _, r := range slices.Concat(inbox, parked, asked) {
 		w.record(r)
 	}
 	for _, a := range asides {

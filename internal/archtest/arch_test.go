@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"threads":                   {},
 	"imapsync":                  {"internal/store", "internal/login"},
 	"smtpout":                   {"internal/store", "internal/login"},
-	"internal/auth":             {"internal/message", "internal/store"},
+	"internal/auth":             {"threads", "internal/message", "internal/store"},
 	"internal/login":            {},
 	"internal/oauth":            {},
 	"internal/message":          {"threads"},

@@ -10,5 +10,7 @@
 // It never decides what a verdict means: threads does.
 //
 // The way through it: Signer (sign.go) is wrapped round the rendering of an
-// outgoing mail.
+// outgoing mail. Checker (checker.go) answers the mails that the gateway has
+// put aside until it is known who vouches for them: results.go reads the
+// trusted server's word, verify.go the signatures.
 package auth

@@ -202,18 +202,21 @@ type Engineers struct {
 	Footer    Footer
 	HoldStale HoldStale
 	// AuthservID names whose Authentication-Results are believed (RFC 8601
-	// §2.5); "" for nobody's.
+	// §2.5); "" for nobody's, "exchange" for Microsoft 365, whose have no name.
 	AuthservID string
 }
 
 // Trust says what proves that a mail is an engineer's.
 type Trust string
 
-// TrustToken wants the address and the token.
-const TrustToken Trust = "token"
-
-// trustTokenDKIM is a name the file may come to know.
-const trustTokenDKIM Trust = "token+dkim"
+// What proves that a mail is an engineer's.
+const (
+	// TrustToken wants the address and the token.
+	TrustToken Trust = "token"
+	// TrustTokenDKIM also wants the address's domain, or the server AuthservID
+	// names, to vouch for the mail.
+	TrustTokenDKIM Trust = "token+dkim"
+)
 
 // Footer says how much of a footer an engineer gets.
 type Footer string

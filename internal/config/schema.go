@@ -70,7 +70,7 @@ func (p *parser) settings() []setting {
 		setting{"smtp.dkim.domain", text(&c.SMTP.DKIM.Domain, parseDomain)},
 		setting{"smtp.dkim.selector", text(&c.SMTP.DKIM.Selector, parseSelector)},
 		setting{"smtp.dkim.key_file", text(&c.SMTP.DKIM.KeyFile, p.filePath)},
-		setting{"engineers.trust", text(&c.Engineers.Trust, parseTrust)},
+		setting{"engineers.trust", text(&c.Engineers.Trust, oneOf(TrustToken, TrustTokenDKIM))},
 		setting{"engineers.footer", text(&c.Engineers.Footer, oneOf(FooterFull, FooterLine, FooterNone))},
 		setting{"engineers.hold_stale", text(&c.Engineers.HoldStale, oneOf(HoldStaleColleague, HoldStaleAny, HoldStaleNone))},
 		setting{"engineers.authserv_id", text(&c.Engineers.AuthservID, parsePlain)},
@@ -109,7 +109,6 @@ func (p *parser) unbuilt() []string {
 		asked bool
 	}{
 		{"imap.also", len(c.IMAP.Also) > 0},
-		{"engineers.authserv_id", c.Engineers.AuthservID != ""},
 		{"admin.listen", c.Admin.Listen != ""},
 	} {
 		if _, given := p.given[s.path]; given && s.asked {

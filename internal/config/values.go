@@ -176,14 +176,6 @@ func oneOf[T ~string](allowed ...T) func(string) (T, *fault) {
 	}
 }
 
-func parseTrust(s string) (Trust, *fault) {
-	t, f := oneOf(TrustToken, trustTokenDKIM)(s)
-	if t == trustTokenDKIM {
-		return "", faultf(`write "token" until then`, "%q is not built yet", s)
-	}
-	return t, f
-}
-
 // parsePlain reads a name that goes onto the wire or the disk.
 func parsePlain(s string) (string, *fault) {
 	switch {

@@ -36,6 +36,9 @@ type Config struct {
 	OwnCopy       OwnCopy
 	MarkSeen      bool
 	Stale         threads.Stale
+	Vouch         bool          // somebody answers who vouches for a mail (store.Tx.Ask)
+	AuthservID    string        // whose word is taken for it, "" for nobody's
+	Demand        bool          // an engineer's mail counts only when somebody vouches for it
 	Deadline      time.Duration // how long delivery tries
 	WarnAfter     time.Duration // when an author is told that her answer still waits; 0 for never
 	UnknownWait   time.Duration // how long to look for our own copy

@@ -63,6 +63,10 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	if class == threads.ClassEngineer || class == threads.ClassCustomer {
 		authority = threads.Authenticate(ix, b.g.names, b.rot, m, found)
 	}
+	authority, answered, err := b.vouched(r, l, authority)
+	if err != nil || !answered {
+		return nil, err
+	}
 	if class == threads.ClassEngineer && authority.Engineer == "" && authority.Doubt == "" {
 		class, evidence = threads.ClassCustomer, "customer: an engineer's address, but as a customer"
 	}

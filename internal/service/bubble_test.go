@@ -31,6 +31,9 @@ type bubble struct {
 	log   *logBuffer
 	cfg   *config.Config
 
+	// lookupTXT is DNS; nil for none.
+	lookupTXT func(context.Context, string) ([]string, error)
+
 	stop func()
 	done chan error
 	svc  *Service
@@ -86,6 +89,7 @@ password_file = %q
 server = "smtp://127.0.0.1:587"
 username = "support@acme.example"
 password_file = %q
+[engineers]
 [state]
 dir = %q
 `, filepath.Join(b.dir, "secret"), filepath.Join(b.dir, "secret"), filepath.Join(b.dir, "state"))
@@ -122,7 +126,7 @@ func (b *bubble) startSMTP() {
 func (b *bubble) seams() Seams {
 	return Seams{
 		Log: slog.New(slog.NewTextHandler(&b.log.Buffer, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
-		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext,
+		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext, LookupTXT: b.lookupTXT,
 		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},
 	}

@@ -79,8 +79,8 @@ func (s *Service) round(ctx context.Context, outbox <-chan struct{}) (motion, er
 	if err != nil {
 		return m, fmt.Errorf("sending: %w", err)
 	}
-	if err := s.think.Drain(ctx); err != nil {
-		return m, fmt.Errorf("thinking: %w", err)
+	if err := s.thinkAll(ctx); err != nil {
+		return m, err
 	}
 	after, err := s.ledgered()
 	m.seen = after - before
@@ -112,16 +112,34 @@ func (s *Service) flow(ctx context.Context, outbox <-chan struct{}) (sent int, e
 	}
 	stop()
 	wg.Wait()
-	if thinkErr == nil {
-		thinkErr = s.think.Drain(ctx)
-	}
 	if thinkErr != nil {
 		thinkErr = fmt.Errorf("thinking: %w", thinkErr)
+	} else {
+		thinkErr = s.thinkAll(ctx)
 	}
 	if outErr != nil {
 		outErr = fmt.Errorf("sending: %w", outErr)
 	}
 	return sent, errors.Join(inErr, thinkErr, outErr)
+}
+
+// thinkAll thinks until no mail waits to be told who vouches for it.
+func (s *Service) thinkAll(ctx context.Context) error {
+	for {
+		if err := s.think.Drain(ctx); err != nil {
+			return fmt.Errorf("thinking: %w", err)
+		}
+		if s.vouch == nil {
+			return nil
+		}
+		n, err := s.vouch.Drain(ctx)
+		if err != nil {
+			return fmt.Errorf("checking engineers' mail: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+	}
 }
 
 // due reports whether a mail waits to be sent now: thinking about what became

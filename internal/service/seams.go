@@ -23,6 +23,9 @@ type Seams struct {
 	Random io.Reader      // for the instance key and nonces
 	Jitter func() float64 // in [0, 1)
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	// LookupTXT asks DNS about the domains of engineers' mail; nil for nobody
+	// to ask.
+	LookupTXT func(ctx context.Context, name string) ([]string, error)
 	// Proxy says how a web request leaves, as http.Transport wants it; nil for
 	// directly.
 	Proxy func(*http.Request) (*url.URL, error)
@@ -44,6 +47,7 @@ func OSSeams(log *slog.Logger) Seams {
 		Random:        rand.Reader,
 		Jitter:        mathrand.Float64,
 		Dial:          dialer.DialContext,
+		LookupTXT:     new(net.Resolver).LookupTXT,
 		Proxy:         http.ProxyFromEnvironment,
 		Listen:        admin.Listen,
 		ReadRotation:  rotation.ReadFile,

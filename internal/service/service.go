@@ -29,6 +29,7 @@ type Service struct {
 
 	tokens  *oauth.Source // nil without OAuth2
 	signer  *auth.Signer  // nil without DKIM
+	vouch   *auth.Checker // nil without DNS
 	alarmed string        // what the admins were told of the tokens, "" for nothing
 	failing time.Time     // since when there is no new token
 
@@ -71,7 +72,12 @@ func (s *Service) build() error {
 		return err
 	}
 	sm := s.seams
-	if s.think, err = gateway.New(sm.Log, gatewayConfig(s.cfg), s.st, rot, sm.Now, s.watch); err != nil {
+	thinkCfg := gatewayConfig(s.cfg)
+	if sm.LookupTXT != nil {
+		thinkCfg.Vouch = true
+		s.vouch = auth.NewChecker(sm.Log, s.st, sm.LookupTXT, sm.Now, s.cfg.Engineers.AuthservID)
+	}
+	if s.think, err = gateway.New(sm.Log, thinkCfg, s.st, rot, sm.Now, s.watch); err != nil {
 		return err
 	}
 	imapCfg.Render = s.render
@@ -101,6 +107,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return shielded(ctx, s.think.Run) })
 	g.Go(func() error { return shielded(ctx, s.out.Run) })
 	g.Go(func() error { return shielded(ctx, s.renewTokens) })
+	if s.vouch != nil {
+		g.Go(func() error { return shielded(ctx, s.vouch.Run) })
+	}
 	g.Go(func() error {
 		s.rota.Run(ctx, s.rotationGood, s.rotationBad)
 		return nil

@@ -54,6 +54,7 @@ func gatewayConfig(c *config.Config) gateway.Config {
 		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
 		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
 		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, OwnCopy: ownCopy(c.SMTP.SentCopy),
+		AuthservID: c.Engineers.AuthservID, Demand: c.Engineers.Trust == config.TrustTokenDKIM,
 		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, WarnAfter: c.SMTP.WarnAfter, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
 		HistoryWait: historyWait,
 	}

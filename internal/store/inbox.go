@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"time"
+
+	"postroom/threads"
 )
 
 // InboxRecord is one thing that happened and waits for the gateway. Exactly
@@ -40,6 +42,8 @@ type InMail struct {
 	// Parked is when a mail began to wait for the history import; zero when
 	// it never did.
 	Parked time.Time `json:"parked,omitzero"`
+	// Vouch is who answers for the mail; nil until that was asked.
+	Vouch *threads.Vouch `json:"vouch,omitempty"`
 }
 
 // InHistory is a range of old mail of which only header fields were read.
@@ -135,9 +139,9 @@ func (tx *Tx) InboxAfter(seq uint64, max int) ([]InboxRecord, error) {
 	return tx.recordsFrom(bInbox, u64(seq+1), max)
 }
 
-// InboxLen counts the records that wait, parked ones included.
+// InboxLen counts the records that wait, parked and asked ones included.
 func (tx *Tx) InboxLen() int {
-	return tx.bucket(bInbox).Stats().KeyN + tx.bucket(bParked).Stats().KeyN
+	return tx.bucket(bInbox).Stats().KeyN + tx.bucket(bParked).Stats().KeyN + tx.bucket(bAsked).Stats().KeyN
 }
 
 // UpdateInbox stores a record again, under its Seq.

@@ -8,6 +8,7 @@ package store
 //	cursor         folder                          → Cursor    how far a folder has been read
 //	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
 //	parked         seq/8                           → InboxRecord   mail that waits for the history import
+//	asked          seq/8                           → InboxRecord   mail that waits to be told who vouches for it
 //	aside          seq/8                           → Aside     records the gateway could not process
 //	later          folder 0 uidvalidity/4 uid/4    → Later     messages passed and still to be fetched
 //	chores         seq/8                           → Chore     what is to be done in the mailbox
@@ -40,7 +41,7 @@ const schemaVersion = 2
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAside, bLater, bChores, bLedger, bConversations, bOpen, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bChores, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -50,6 +51,7 @@ const (
 	bCursor        = "cursor"
 	bInbox         = "inbox"
 	bParked        = "parked"
+	bAsked         = "asked"
 	bAside         = "aside"
 	bLater         = "later"
 	bChores        = "chores"

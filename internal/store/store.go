@@ -196,6 +196,7 @@ const (
 	WakeInbox  = "inbox"
 	WakeOutbox = "outbox"
 	WakeChores = "chores"
+	WakeAsked  = "asked"
 )
 
 // Wake returns a channel that receives after each commit that touched name.
