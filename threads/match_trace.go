@@ -53,12 +53,16 @@ func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
 	if t == "" {
 		return 0
 	}
-	for _, conv := range slices.Backward(ix.Traces(t)) {
+	alive := slices.DeleteFunc(slices.Clone(ix.Traces(t)), func(conv ID) bool {
 		active := ix.Active(conv)
-		if active.IsZero() || at.Sub(active) > activeFor {
-			continue
-		}
-		if m.ReplyMark || quotes(ix, m, person, conv) {
+		return active.IsZero() || at.Sub(active) > activeFor
+	})
+	if m.ReplyMark && len(alive) == 1 {
+		return alive[0]
+	}
+	// Of several under one subject it is the one that the mail quotes.
+	for _, conv := range slices.Backward(alive) {
+		if quotes(ix, m, person, conv) {
 			return conv
 		}
 	}

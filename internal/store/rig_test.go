@@ -17,7 +17,7 @@ type zero struct{}
 
 func (zero) Read(p []byte) (int, error) { return len(p), nil }
 
-func openAt(t *testing.T, dir string) *Store {
+func openAt(t testing.TB, dir string) *Store {
 	t.Helper()
 	s, err := Open(slog.New(slog.DiscardHandler), dir, zero{})
 	if err != nil {
@@ -29,14 +29,14 @@ func openAt(t *testing.T, dir string) *Store {
 
 func open(t *testing.T) *Store { return openAt(t, t.TempDir()) }
 
-func update(t *testing.T, s *Store, f func(*Tx) error) {
+func update(t testing.TB, s *Store, f func(*Tx) error) {
 	t.Helper()
 	if err := s.Update(f); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func view(t *testing.T, s *Store, f func(*Tx) error) {
+func view(t testing.TB, s *Store, f func(*Tx) error) {
 	t.Helper()
 	if err := s.View(f); err != nil {
 		t.Fatal(err)
