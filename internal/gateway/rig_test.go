@@ -55,16 +55,27 @@ func (r *rig) at(after time.Duration) string { return r.now.Add(after).Format(ti
 
 func newRig(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), cfg: Config{
+	r := unopened(t)
+	if change != nil {
+		change(&r.cfg)
+	}
+	r.open(t.TempDir(), slog.New(slog.DiscardHandler), r.clock)
+	return r
+}
+
+func unopened(t *testing.T) *rig {
+	return &rig{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), cfg: Config{
 		Support: threads.Address{Name: "Acme Support", Addr: "support@acme.example"}, ReplyTemplate: "support+{token}@acme.example",
 		FromName: "{engineer} at {support}", Footer: "full", Folder: "INBOX", OwnCopy: CopyByBcc, MarkSeen: true,
 		Deadline: 48 * time.Hour, UnknownWait: 5 * time.Minute, HistoryWait: 10 * time.Minute,
 	}}
-	if change != nil {
-		change(&r.cfg)
-	}
-	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(log, t.TempDir(), bytes.NewReader(bytes.Repeat([]byte("k"), 32)))
+}
+
+// open makes the store and the gateway of a rig.
+func (r *rig) open(dir string, log *slog.Logger, now func() time.Time) {
+	t := r.t
+	t.Helper()
+	st, err := store.Open(log, dir, bytes.NewReader(bytes.Repeat([]byte("k"), 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +84,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.g, err = New(log, r.cfg, st, rot, r.clock, r); err != nil {
+	if r.g, err = New(log, r.cfg, st, rot, now, r); err != nil {
 		t.Fatal(err)
 	}
 	r.update(func(tx *store.Tx) error {
@@ -88,7 +99,6 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 			t.Error(err)
 		}
 	})
-	return r
 }
 
 func (r *rig) update(f func(*store.Tx) error) {
