@@ -279,15 +279,21 @@ func actionOfStatus(code string) string {
 
 // statusCode finds a code of RFC 3463 in a value.
 func statusCode(v string) string {
-	for i := 0; i+4 < len(v); i++ {
-		if c := v[i]; c != '2' && c != '4' && c != '5' || v[i+1] != '.' || i > 0 && (digit(v[i-1]) || v[i-1] == '.') {
+	from, to := statusAt(v, 0)
+	return v[from:to]
+}
+
+// statusAt finds the next code at or behind i; from is to when there is none.
+func statusAt(v string, i int) (from, to int) {
+	for ; i+4 < len(v); i++ {
+		if c := v[i]; c != '2' && c != '4' && c != '5' || v[i+1] != '.' || i > 0 && (v[i-1] == '.' || isAlnum(v[i-1])) {
 			continue
 		}
-		if n := codeLength(v[i:]); n > 0 && (i+n == len(v) || !isAlnum(v[i+n])) && (i == 0 || !isAlnum(v[i-1])) {
-			return v[i : i+n]
+		if n := codeLength(v[i:]); n > 0 && (i+n == len(v) || !isAlnum(v[i+n])) {
+			return i, i + n
 		}
 	}
-	return ""
+	return 0, 0
 }
 
 func codeLength(s string) int {

@@ -40,12 +40,11 @@ func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
 // errorStatus finds the first code of RFC 3463 that fits the action: a
 // transcript names what went well too.
 func errorStatus(s, action string) string {
-	code := statusCode(s)
-	for action != "delivered" && strings.HasPrefix(code, "2") {
-		s = s[strings.Index(s, code)+len(code):]
-		code = statusCode(s)
+	from, to := statusAt(s, 0)
+	for action != "delivered" && to > from && s[from] == '2' {
+		from, to = statusAt(s, to)
 	}
-	return code
+	return s[from:to]
 }
 
 // addressed leaves out recipients without an address.

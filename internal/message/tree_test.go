@@ -184,6 +184,12 @@ func TestHostileSizesTakeLinearTime(t *testing.T) {
 		"links":             "Content-Type: text/html\n\n" + strings.Repeat("<a href=http://x>", n/17) + "x" + strings.Repeat("</a>", 1000),
 		"uuencode":          "Subject: a\n\n" + strings.Repeat("begin 644 a\n#AAAA\n", n/18),
 		"report fields":     "From: MAILER-DAEMON@x.example\nContent-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nA: b\n" + strings.Repeat(" <a\n", n/4) + "\n--b--\n",
+		"codes in a report": hostileReport(strings.Repeat("a2.1.5 2.1.5 x2.1.5\n", n/20)),
+		"report addresses":  hostileReport(strings.Repeat("<a@b.example>\n", n/14)),
+		"report sentences":  hostileReport(strings.Repeat("to a@b.example: 550 ", n/20)),
+		"reports inside":    hostileReport("x\n") + "\n" + strings.Repeat(mixed("report", "\nx", "Content-Type: message/rfc822\n\n"), n/200),
+		"colons":            "Subject: a\n\n" + strings.Repeat("On 2026-03-02 10:02, a@b.example wrote:\n\n", n/42),
+		"rules":             "Subject: a\n\n" + strings.Repeat("-----Original Message-----\n\n>\n", n/32),
 		"parameters":        "Content-Type: text/plain" + strings.Repeat("; a*1=b", maxField/8) + "\n\nx",
 		"fields":            strings.Repeat("a:\n", n),
 	} {
@@ -194,6 +200,23 @@ func TestHostileSizesTakeLinearTime(t *testing.T) {
 		}
 		if problem := checkMessage(m, []byte(raw)); problem != "" {
 			t.Errorf("%s: %s", name, problem)
+		}
+	}
+}
+
+func hostileReport(text string) string {
+	return "Return-Path: <>\nFrom: MAILER-DAEMON@x.example\nSubject: failure notice\n\ncould not be delivered\n" + text
+}
+
+// TestNewTextTakesLinearTime: a mail shows 64 KiB of its text at most, but
+// what judges its lines must bear more.
+func TestNewTextTakesLinearTime(t *testing.T) {
+	const n = 1 << 18
+	for _, s := range []string{"On 1 Jan 2026 at 10:00 a@b.example\n", "a: b\nFrom: x\n\n", "Von: x\nAn: y\n\n", "> \nOn 2026-03-02 10:02, x@y wrote:\n", "____\nmailing list\n", "-----Original Message-----\n\n", "\n", "wrote: ", ">", "5 wrote\n", "----\nBetreff: x\n"} {
+		start := time.Now()
+		newText(strings.Repeat(s, n/len(s)))
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("%q: %v", s, d)
 		}
 	}
 }
