@@ -62,18 +62,24 @@ func presence(e *Engineer, now time.Time, sec int, off Leave) string {
 			return whyLeave
 		}
 	}
-	for _, s := range e.Away {
-		if s.Contains(now) {
-			return whyAway
-		}
-	}
-	if _, ok := spanAt(e.Calendar, now); ok {
+	if e.awayAt(now) {
 		return whyAway
 	}
 	if !e.Hours.covers(sec) {
 		return whyHours
 	}
 	return whyOn
+}
+
+// awayAt reports whether the file or a calendar has her away at t.
+func (e *Engineer) awayAt(t time.Time) bool {
+	for _, s := range e.Away {
+		if s.Contains(t) {
+			return true
+		}
+	}
+	_, ok := spanAt(e.Calendar, t)
+	return ok
 }
 
 // spanAt finds the span that contains t, or else the first behind it, in spans

@@ -38,11 +38,10 @@ func (p Printer) RotationStatus(s RotationStatus) error {
 		}
 		why := d.Why
 		if d.Leave != nil {
-			why = "out of office"
+			why = "off duty: " + d.Leave.Reason
 			if d.Leave.Until != nil {
-				why += " until " + p.at(*d.Leave.Until)
+				why += ", until " + p.at(*d.Leave.Until)
 			}
-			why += ": " + d.Leave.Reason
 		}
 		rows = append(rows, []string{yesNo(d.OnDuty, "on", "off"), d.Name, d.Engineer, strconv.Itoa(d.Weight), open, p.atOr(d.Until, "-"), why})
 	}

@@ -105,6 +105,9 @@ func (c *changes) joins(e *threads.Engineer) {
 	if len(e.Hours.Weeks) > 0 {
 		line += ", " + e.Hours.String()
 	}
+	if len(e.Topics) > 0 {
+		line += ", and owns " + sayList(e.Topics)
+	}
 	c.say("%s", line)
 	c.away(&threads.Engineer{}, e)
 }
@@ -234,7 +237,11 @@ func (c *changes) openOf(was, is *threads.Engineer) string {
 	if c.new.Policy.KeepOwner == threads.KeepAlways {
 		return fmt.Sprintf("; %s %s with %s, who answers first of all what is there when back", some, stay, is.Name)
 	}
-	return fmt.Sprintf("; %s %s with %s until the customer writes again or a reply is due", some, stay, is.Name)
+	until := "until the customer writes again"
+	if p := c.new.Policy; p.FirstReplyWithin > 0 || p.NextReplyWithin > 0 {
+		until += " or a reply is due"
+	}
+	return fmt.Sprintf("; %s %s with %s %s", some, stay, is.Name, until)
 }
 
 func holds(spans []threads.Span, s threads.Span) bool {

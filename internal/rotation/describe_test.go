@@ -84,7 +84,7 @@ func TestDescribe(t *testing.T) {
 		{"in a team", before1 + tls("team = \"core\"\n") + core(`"Alice"`), before1 + tls("team = \"core\"\n") + core(`"Dave"`),
 			"Alice no longer owns the topic tls\nDave now owns the topic tls\nDave is in the team core now\nAlice is no longer in the team core"},
 		{"team gone", before1 + tls("team = \"core\"\n") + core(`"Alice"`), before1 + tls(""),
-			"Alice no longer owns the topic tls\nOwner joins with weight 1\nthe topic tls now belongs to no team (was the team core)\nthe team core is gone"},
+			"Alice no longer owns the topic tls\nOwner joins with weight 1, and owns tls\nthe topic tls now belongs to no team (was the team core)\nthe team core is gone"},
 		{"zone without hours", before1, with("Europe/Berlin", "Europe/London"), ""},
 	}
 	for _, tt := range tests {
@@ -98,7 +98,7 @@ func TestDescribe(t *testing.T) {
 	open := func(key string) int { return map[string]int{"bob@acme.example": 3, "dave@acme.example": 1}[key] }
 	away := with(bob, bob+"\naway = [\"2026-12-20..2027-01-03\"]")
 	for to, want := range map[string]string{
-		away: "Bob Stone is off duty until 4 Jan 2027; 3 open conversations stay with Bob Stone until the customer writes again or a reply is due",
+		away: "Bob Stone is off duty until 4 Jan 2027; 3 open conversations stay with Bob Stone until the customer writes again",
 		away + "[policy]\nkeep_owner = \"always\"\n": "Bob Stone is off duty until 4 Jan 2027; 3 open conversations stay with Bob Stone, who answers first of all what is there when back\nowners always keep their conversations",
 		with(dave, ""): "Dave is no longer in the rotation; 1 open conversation goes to a colleague now",
 	} {
