@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -282,6 +283,9 @@ func (b *batch) receive(uid uint32, lit imap.LiteralReader) error {
 		return nil // how some servers say that it is gone
 	}
 	ref, whole, err := b.write(lit, lit.Size())
+	if errors.Is(err, errDrips) {
+		return b.s.gaveUp(uid, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -311,7 +315,7 @@ func (b *batch) write(r io.Reader, want int64) (store.Ref, bool, error) {
 		}
 	}
 	before := b.seg.Size()
-	src := &source{r: r}
+	src := &source{r: r, began: time.Now()}
 	ref, err := b.seg.Append(src)
 	if err != nil && src.err == nil {
 		return ref, false, fmt.Errorf("%w: %w", errLocal, err)
@@ -322,17 +326,37 @@ func (b *batch) write(r io.Reader, want int64) (store.Ref, bool, error) {
 	if err := b.seg.Truncate(before); err != nil {
 		return ref, false, fmt.Errorf("%w: %w", errLocal, err)
 	}
+	if errors.Is(src.err, errDrips) {
+		return ref, false, src.err
+	}
 	return ref, false, nil
 }
 
+// A mail that comes slower than slowest octets a second, once slowAfter has
+// passed, counts as one that never ends: the line is not silent, but nothing
+// behind it would ever come.
+const (
+	slowest   = 512
+	slowAfter = 2 * time.Minute
+)
+
+// errDrips is a mail that comes too slowly.
+var errDrips = fmt.Errorf("it comes slower than %d octets a second", slowest)
+
 // source remembers the error of reading, to tell it from one of writing.
 type source struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	err   error
+	began time.Time
+	n     int64
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	s.n += int64(n)
+	if took := time.Since(s.began); err == nil && took > slowAfter && float64(s.n) < slowest*took.Seconds() {
+		err = errDrips
+	}
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

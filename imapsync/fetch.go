@@ -133,9 +133,11 @@ func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error
 		old, whole := oldMail{meta: meta{size: -1}}, false
 		for item := msg.Next(); item != nil; item = msg.Next() {
 			if body, ok := item.(imapclient.FetchItemDataBodySection); ok && body.Literal != nil {
-				if old.header, whole = readHeader(body.Literal, limit); !whole {
-					return s.cutOff(old.uid)
+				var err error
+				if old.header, err = readHeader(body.Literal, limit); err != nil {
+					return s.gaveUp(old.uid, err)
 				}
+				whole = true
 				continue
 			}
 			old.take(item)
@@ -148,19 +150,22 @@ func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error
 	return found, err
 }
 
-// readHeader reads a literal, keeps up to limit octets of it and reports
-// whether it came as long as it was announced.
-func readHeader(lit imap.LiteralReader, limit int64) ([]byte, bool) {
+// readHeader reads a literal and keeps up to limit octets of it. It is an
+// error when less came than was announced, or too slowly.
+func readHeader(lit imap.LiteralReader, limit int64) ([]byte, error) {
 	kept := &beginning{left: limit}
-	n, err := io.Copy(kept, lit)
-	if err != nil || n != lit.Size() {
-		return nil, false
+	n, err := io.Copy(kept, &source{r: lit, began: time.Now()})
+	switch {
+	case errors.Is(err, errDrips):
+		return nil, err
+	case err != nil || n != lit.Size():
+		return nil, errCutOff
 	}
 	header := kept.buf.Bytes()
 	if n > limit {
 		header = header[:bytes.LastIndexByte(header, '\n')+1]
 	}
-	return header, true
+	return header, nil
 }
 
 // beginning keeps the first octets written to it.
@@ -178,6 +183,15 @@ func (b *beginning) Write(p []byte) (int, error) {
 
 // errCutOff is the end of a connection inside a literal.
 var errCutOff = errors.New("the connection ended inside a message")
+
+// gaveUp ends reading a literal. One that goes on yet is drained by who
+// closes the command, from a connection that is closed.
+func (s *session) gaveUp(uid uint32, err error) error {
+	if errors.Is(err, errDrips) {
+		return fmt.Errorf("fetching uid %d: %w", uid, err)
+	}
+	return s.cutOff(uid)
+}
 
 // cutOff ends a connection that ended inside a literal, for which the library
 // reports no error. Its reading goroutine has to be gone before the command is

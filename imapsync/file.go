@@ -90,9 +90,9 @@ func (s *session) messageIDs(uids []uint32) (map[uint32]string, error) {
 	section := &imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"Message-ID"}}
 	ids := map[uint32]string{}
 	err := s.sections(uids, section, func(uid uint32, lit imap.LiteralReader) error {
-		h, whole := readHeader(lit, 8<<10)
-		if !whole {
-			return s.cutOff(uid)
+		h, err := readHeader(lit, 8<<10)
+		if err != nil {
+			return s.gaveUp(uid, err)
 		}
 		ids[uid] = ""
 		if msg, err := mail.ReadMessage(bytes.NewReader(append(bytes.TrimRight(h, "\r\n"), "\r\n\r\n"...))); err == nil {

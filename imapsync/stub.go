@@ -13,9 +13,9 @@ func (b *batch) stub(m meta, why string) error {
 	var header []byte
 	if !b.f.hopeless(m.uid) {
 		err := b.s.sections([]uint32{m.uid}, &wholeHeader, func(uid uint32, lit imap.LiteralReader) error {
-			h, whole := readHeader(lit, b.f.y.cfg.MaxHeader)
-			if !whole {
-				return b.s.cutOff(uid)
+			h, err := readHeader(lit, b.f.y.cfg.MaxHeader)
+			if err != nil {
+				return b.s.gaveUp(uid, err)
 			}
 			header = h
 			return nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type speedRig struct {
 
 func newSpeedRig(b *testing.B, mail func(i int) []byte) *speedRig {
 	b.Helper()
+	old := debug.SetGCPercent(400) // as the program has it
+	b.Cleanup(func() { debug.SetGCPercent(old) })
 	r := &speedRig{b: b, dir: b.TempDir(), sink: newSink(b), mail: mail}
 	r.d = mailtest.StartDovecot(b, mailtest.DovecotOptions{
 		Users: []mailtest.User{{Address: speedUser, Password: speedSecret}},

@@ -1,0 +1,226 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"postroom/internal/store"
+)
+
+// known makes a state in which all of the mailbox is known as history.
+func (r *speedRig) known(state string) *Service {
+	r.b.Helper()
+	x := r.bare() // Dovecot makes its index and its cache
+	x.headers(1, x.next-1)
+	x.close()
+	svc := r.service(state, "")
+	r.think(svc)
+	return svc
+}
+
+// BenchmarkSpeedFew looks into a mailbox of many known mails that has a
+// hundred new ones, and then none; and starts anew over it. The bare client
+// selects, and fetches what is new.
+func BenchmarkSpeedFew(b *testing.B) {
+	const few = 100
+	r := newSpeedRig(b, speedMails(2000))
+	r.seed(*speedHistory)
+	r.close(r.known("few"))
+	var bareFew, oursFew, bareNone, oursNone, restart []time.Duration
+	for range *speedRounds {
+		first := uint32(r.n) + 1
+		r.seed(few)
+		r.bare().close() // Dovecot takes note of the new files
+		look := func() {
+			x := r.bare()
+			defer x.close()
+			if x.next > first {
+				x.bodies(first, x.next-1, func([]byte) {})
+			}
+		}
+		svc := r.service("few", "")
+		catchUp := func() {
+			if err := svc.in.CatchUp(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		bareFew = append(bareFew, timed(look))
+		oursFew = append(oursFew, timed(catchUp))
+		first = uint32(r.n) + 1
+		bareNone = append(bareNone, timed(look))
+		oursNone = append(oursNone, timed(catchUp))
+		r.think(svc)
+		r.close(svc)
+		restart = append(restart, timed(func() {
+			svc = r.service("few", "")
+			catchUp()
+		}))
+		r.close(svc)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(oursFew).Seconds()/median(bareFew).Seconds(), "few/bare")
+	b.ReportMetric(ms(median(oursNone)-median(bareNone)), "none-bare_ms")
+	b.ReportMetric(ms(median(restart)-median(bareNone)), "restart-bare_ms")
+	b.Logf("100 new: bare %v, Postroom %v; none: bare %v, Postroom %v; restart %v", bareFew, oursFew, bareNone, oursNone, restart)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// BenchmarkSpeedGrowth compares what a new mail costs where many are known
+// with what it costs where a tenth is.
+func BenchmarkSpeedGrowth(b *testing.B) {
+	const fresh = 1000
+	cost := func(known int) *speedRig {
+		r := newSpeedRig(b, speedMails(2000))
+		r.seed(known)
+		r.close(r.known("growth"))
+		return r
+	}
+	big, small := cost(*speedHistory), cost(*speedHistory/10)
+	var bigs, smalls []time.Duration
+	for range *speedRounds {
+		for _, one := range []struct {
+			r    *speedRig
+			list *[]time.Duration
+		}{{small, &smalls}, {big, &bigs}} {
+			one.r.seed(fresh)
+			one.r.bare().close()
+			svc := one.r.service("growth", "")
+			*one.list = append(*one.list, timed(func() { one.r.think(svc) }))
+			one.r.close(svc)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(bigs).Seconds()/median(smalls).Seconds(), "big/small")
+	b.Logf("%d new mails where %d are known: %v, where %d are: %v", fresh, *speedHistory, bigs, *speedHistory/10, smalls)
+}
+
+// BenchmarkSpeedTLS receives the bulk over TLS and in plain text.
+func BenchmarkSpeedTLS(b *testing.B) {
+	r := newSpeedRig(b, speedMails(20_000))
+	r.seed(*speedBulk / 2)
+	r.bare().close()
+	var plain, tls []time.Duration
+	for round := range *speedRounds {
+		for _, one := range []struct {
+			name, settings string
+			list           *[]time.Duration
+		}{
+			{"plain", "", &plain},
+			{"tls", fmt.Sprintf("\nimap.server = \"imaps://%s\"\nimap.ca_file = %q", r.d.IMAPS, r.d.CA.File), &tls},
+		} {
+			svc := r.service(fmt.Sprint(one.name, round), "imap.start = \"all\""+one.settings)
+			*one.list = append(*one.list, timed(func() { r.think(svc) }))
+			r.close(svc)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(tls).Seconds()/median(plain).Seconds(), "tls/plain")
+	b.Logf("plain %v, TLS %v", plain, tls)
+}
+
+// BenchmarkSpeedLatency delivers one mail after the other and takes the time
+// from when a bare idling client is told of it until it is durable here, and
+// until its copy has left for the engineer.
+func BenchmarkSpeedLatency(b *testing.B) {
+	const mails = 100
+	r := newSpeedRig(b, speedMails(3000))
+	r.seed(10)
+	svc := r.service("latency", "")
+	defer r.close(svc)
+	wake := svc.Store().Wake(store.WakeInbox)
+	left := make(chan time.Time, 8)
+	r.sink.tell(func() {
+		select {
+		case left <- time.Now():
+		default:
+		}
+	})
+	ctx, stop := context.WithCancel(b.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := svc.Run(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer stop()
+	x := r.bare()
+	defer x.close()
+	r.settle(svc)
+	var durable, sent []time.Duration
+	for i := range mails {
+		cmd, err := x.c.Idle()
+		if err != nil {
+			b.Fatal(err)
+		}
+		drain(wake)
+		drain(left)
+		drain(x.news)
+		stored := make(chan time.Time, 1)
+		go func() { <-wake; stored <- time.Now() }()
+		if err := r.d.Deliver("c@client.example", speedUser, speedMails(3000)(1_000_000+i)); err != nil {
+			b.Fatal(err)
+		}
+		<-x.news
+		told := time.Now()
+		durable = append(durable, (<-stored).Sub(told))
+		sent = append(sent, (<-left).Sub(told))
+		if err := cmd.Close(); err != nil {
+			b.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ms(median(durable)), "durable_ms")
+	b.ReportMetric(ms(quantile(durable, 0.99)), "durable99_ms")
+	b.ReportMetric(ms(median(sent)), "left_ms")
+	b.ReportMetric(ms(quantile(sent, 0.99)), "left99_ms")
+}
+
+func drain[T any](c <-chan T) {
+	for {
+		select {
+		case <-c:
+		default:
+			return
+		}
+	}
+}
+
+// settle waits until the history is known and nothing is left to do.
+func (r *speedRig) settle(svc *Service) {
+	r.b.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		done := false
+		if err := svc.Store().View(func(tx *store.Tx) error {
+			c, ok, err := tx.Cursor("INBOX")
+			done = ok && c.HistoryComplete() && tx.InboxLen() == 0
+			return err
+		}); err != nil {
+			r.b.Fatal(err)
+		}
+		if done {
+			return
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	r.b.Fatal("it does not come to rest")
+}
+
+// write puts the configuration into a file for a process of its own.
+func (r *speedRig) write(state, settings string) string {
+	r.b.Helper()
+	path := filepath.Join(r.dir, state+".toml")
+	if err := os.WriteFile(path, []byte(r.config(state, settings)), 0o600); err != nil {
+		r.b.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,202 @@
+package service
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"postroom/internal/mailtest"
+)
+
+// binary builds the program.
+func (r *speedRig) binary() string {
+	r.b.Helper()
+	path := filepath.Join(r.dir, "postroom")
+	if out, err := exec.Command("go", "build", "-o", path, "postroom/cmd/postroom").CombinedOutput(); err != nil {
+		r.b.Fatalf("building: %v\n%s", err, out)
+	}
+	return path
+}
+
+// BenchmarkSpeedSyncs counts, with strace, how often the disk is waited for:
+// in bulk, and for one live mail from its arrival until its copy has left.
+func BenchmarkSpeedSyncs(b *testing.B) {
+	if _, err := exec.LookPath("strace"); err != nil {
+		b.Skip("skipped: strace is not installed")
+	}
+	r := newSpeedRig(b, speedMails(20_000))
+	bin, n := r.binary(), min(*speedBulk, 2000)
+	r.seed(n)
+	log := filepath.Join(r.dir, "strace")
+	trace := []string{"-f", "-o", log, "-e", "trace=fsync,fdatasync,sync_file_range,msync", bin, "run"}
+	out, err := exec.Command("strace", append(trace, "--drain", "-c", r.write("syncs", `imap.start = "all"`))...).CombinedOutput()
+	if err != nil {
+		b.Fatalf("draining: %v\n%s", err, out)
+	}
+	if got := r.sink.mails.Load(); got != int64(n) {
+		b.Fatalf("%d mails left, want %d", got, n)
+	}
+	bulk := syncs(b, log)
+
+	const live = 20
+	left := make(chan struct{}, live)
+	r.sink.tell(func() { left <- struct{}{} })
+	cmd := exec.Command("strace", append(trace, "-c", r.write("syncs", `imap.start = "all"`))...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		cmd.Wait()
+	}()
+	deliver := func(i int) {
+		if err := r.d.Deliver("c@client.example", speedUser, speedMails(3000)(2_000_000+i)); err != nil {
+			b.Fatal(err)
+		}
+		select {
+		case <-left:
+		case <-time.After(time.Minute):
+			b.Fatal("a mail does not leave")
+		}
+	}
+	deliver(-1) // it is up
+	rest(time.Second)
+	before := syncs(b, log)
+	for i := range live {
+		deliver(i)
+		rest(700 * time.Millisecond) // outcome and chores too
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(bulk)/float64(n), "bulk_syncs/mail")
+	b.ReportMetric(float64(syncs(b, log)-before)/live, "live_syncs/mail")
+}
+
+// rest lets a process that runs beside this one go on.
+func rest(d time.Duration) { <-time.After(d) }
+
+func syncs(b *testing.B, log string) int {
+	b.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bytes.Count(text, []byte("sync("))
+}
+
+// BenchmarkSpeedMemory lets one huge mail come among small ones, and lets a
+// process idle that knows many.
+func BenchmarkSpeedMemory(b *testing.B) {
+	r := newSpeedRig(b, nil)
+	bin := r.binary()
+	small := speedMails(5000)
+	huge := mailtest.Mail{From: "big@client.example", To: speedUser, Subject: "Huge", MessageID: "huge@client.example",
+		Date: time.Now(), Text: "See attachment.\r\n",
+		Attachments: []mailtest.Attachment{{Name: "film.bin", Data: bytes.Repeat([]byte("0123456789abcdef"), 146<<20/16)}}}.Bytes()
+	r.mail = func(i int) []byte {
+		if i == 500 {
+			return huge
+		}
+		return small(i)
+	}
+	r.seed(1000)
+	p := r.start(bin, "memory", `imap.start = "all"`, "--drain")
+	anon, file := p.watch()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(anon, "huge_RssAnon_MB")
+	b.ReportMetric(file, "huge_RssFile_MB")
+	b.Logf("a mail of %d MB among 1,000; %d mails left", len(huge)>>20, r.sink.mails.Load())
+
+	idle := newSpeedRig(b, speedMails(0))
+	idle.seed(*speedHistory)
+	idle.close(idle.known("idle"))
+	q := idle.start(bin, "idle", "")
+	rest(20 * time.Second)
+	ticks := q.ticks()
+	began := time.Now()
+	rest(40 * time.Second)
+	share := float64(q.ticks()-ticks) / 100 / time.Since(began).Seconds()
+	anon, file = q.rss()
+	q.end()
+	b.ReportMetric(anon, "idle_RssAnon_MB")
+	b.ReportMetric(file, "idle_RssFile_MB")
+	b.ReportMetric(100*share, "idle_%core")
+}
+
+// process is a Postroom of its own.
+type process struct {
+	b   *testing.B
+	cmd *exec.Cmd
+}
+
+func (r *speedRig) start(bin, state, settings string, args ...string) *process {
+	r.b.Helper()
+	cmd := exec.Command(bin, append([]string{"run", "-c", r.write(state, settings)}, args...)...)
+	if err := cmd.Start(); err != nil {
+		r.b.Fatal(err)
+	}
+	return &process{r.b, cmd}
+}
+
+func (p *process) end() {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.cmd.Wait()
+}
+
+// watch returns the peaks until the process ends by itself.
+func (p *process) watch() (anon, file float64) {
+	done := make(chan error, 1)
+	go func() { done <- p.cmd.Wait() }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				p.b.Fatal(err)
+			}
+			return anon, file
+		case <-tick.C:
+			a, f := p.rss()
+			anon, file = max(anon, a), max(file, f)
+		}
+	}
+}
+
+// rss is the memory of its own and that of mapped files, in MB.
+func (p *process) rss() (anon, file float64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "RssAnon: %f kB", &kb); n == 1 {
+			anon = kb / 1024
+		}
+		if n, _ := fmt.Sscanf(line, "RssFile: %f kB", &kb); n == 1 {
+			file = kb / 1024
+		}
+	}
+	return anon, file
+}
+
+// ticks is the processor time used so far, in hundredths of a second.
+func (p *process) ticks() int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return user + system
+}
