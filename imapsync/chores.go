@@ -32,7 +32,7 @@ func (f *follower) chores(ctx context.Context, s *session) error {
 		}
 		var failed []store.Chore
 		var stop error
-		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreAppend} {
+		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreAppend, store.ChoreClosed} {
 			chores := todo[kind]
 			if len(chores) == 0 {
 				continue
@@ -79,6 +79,7 @@ func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Ch
 	todo = map[store.ChoreKind][]store.Chore{}
 	for _, c := range list {
 		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent ||
+			c.Kind == store.ChoreClosed && f.y.cfg.ClosedFolder != "" ||
 			c.Kind == store.ChoreAppend && f.appendable(c)
 		switch {
 		case c.Kind == store.ChoreAppend && known && c.UID.Folder == f.folder:
@@ -106,6 +107,8 @@ func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKin
 		err = s.addFlag(uidsOf(chores), imap.FlagAnswered)
 	case store.ChoreFileSent:
 		return f.file(s, chores)
+	case store.ChoreClosed:
+		return f.moveClosed(s, chores)
 	case store.ChoreAppend:
 		return f.appendSent(ctx, s, chores)
 	}

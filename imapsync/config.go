@@ -44,8 +44,10 @@ type Config struct {
 
 	Folder     string // optional: INBOX
 	SentFolder string // optional: the one marked \Sent (RFC 6154), else "Sent"
-	MarkSeen   bool   // whether \Seen chores are carried out
-	Start      Start
+	// ClosedFolder is where the mail of closed conversations goes; "": it stays.
+	ClosedFolder string
+	MarkSeen     bool // whether \Seen chores are carried out
+	Start        Start
 
 	// Render makes the octets of a mail that is appended to Sent; nil: none is.
 	Render func(ctx context.Context, w io.Writer, m store.OutMail) error

@@ -84,6 +84,55 @@ func (f *follower) copyAndRemove(s *session, chores []store.Chore, target string
 	return done, nil
 }
 
+// moveClosed moves mail of closed conversations away, and only where that is
+// one step or can be done exactly: with MOVE, or with COPYUID and UID EXPUNGE.
+// In the second case what the target has already, by its Message-ID, stays:
+// another mail may have that id, and two copies are better than none.
+func (f *follower) moveClosed(s *session, chores []store.Chore) ([]store.Chore, error) {
+	target, uids := f.y.cfg.ClosedFolder, uidsOf(chores)
+	switch {
+	case target == f.folder:
+		return chores, nil
+	case s.caps.Has(imap.CapMove):
+		if err := s.move(uids, target); err != nil {
+			return nil, err
+		}
+		return chores, nil
+	case !s.caps.Has(imap.CapUIDPlus) && !s.caps.Has(imap.CapIMAP4rev2):
+		return chores, nil
+	}
+	ids, err := s.messageIDs(uids)
+	if err != nil {
+		return nil, err
+	}
+	there, err := f.lookInto(s, target, ids)
+	if err != nil {
+		return nil, err
+	}
+	var toCopy, toRemove []uint32
+	for uid := range ids {
+		if !there[uid] {
+			toCopy = append(toCopy, uid)
+		}
+	}
+	if len(toCopy) == 0 {
+		return chores, nil
+	}
+	copied, err := s.copy(toCopy, target)
+	if err != nil {
+		return nil, err
+	}
+	for _, uid := range toCopy {
+		if copied.Contains(imap.UID(uid)) {
+			toRemove = append(toRemove, uid)
+		}
+	}
+	if len(toRemove) > 0 {
+		err = s.expunge(toRemove)
+	}
+	return chores, err
+}
+
 // messageIDs returns the Message-IDs of those of uids that are there; "" for a
 // message without one.
 func (s *session) messageIDs(uids []uint32) (map[uint32]string, error) {

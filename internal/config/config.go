@@ -104,6 +104,9 @@ type IMAP struct {
 	Folder string
 	// SentFolder is "" for the folder marked \Sent (RFC 6154), else "Sent".
 	SentFolder string
+	// ClosedFolder is where the mail of closed conversations is moved; "": it
+	// stays.
+	ClosedFolder string
 	// Also are folders that are listed once a day and not distributed.
 	Also     []string
 	MarkSeen bool

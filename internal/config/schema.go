@@ -48,6 +48,7 @@ func (p *parser) settings() []setting {
 	list = append(list,
 		setting{"imap.folder", text(&c.IMAP.Folder, parsePlain)},
 		setting{"imap.sent_folder", text(&c.IMAP.SentFolder, parsePlain)},
+		setting{"imap.closed_folder", text(&c.IMAP.ClosedFolder, parsePlain)},
 		setting{"imap.also", texts(&c.IMAP.Also, parsePlain)},
 		setting{"imap.mark_seen", boolean(&c.IMAP.MarkSeen)},
 		setting{"imap.start", start(&c.IMAP.Start)},

@@ -173,6 +173,11 @@ func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threa
 	if err := b.effects(next, in, res, l); err != nil {
 		return next, res, err
 	}
+	if c.State != threads.StateClosed && next.State == threads.StateClosed {
+		if err := b.fileClosed(next); err != nil {
+			return next, res, err
+		}
+	}
 	return next, res, b.obey()
 }
 

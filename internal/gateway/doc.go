@@ -12,7 +12,8 @@
 // threads'.
 //
 // The way through it: gateway.go is the loop, batch.go one transaction of it;
-// mail.go, delivery.go, history.go, rotation.go and admin.go each handle one
+// reading.go reads mail ahead of it; mail.go, delivery.go, history.go,
+// renumbered.go, rotation.go and admin.go each handle one
 // kind of record; effects.go does what a step asked for, and turns
 // it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
 // queues that, and words.go holds the sentences people read.

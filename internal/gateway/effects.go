@@ -112,6 +112,27 @@ func (b *batch) keep(h hand, e threads.Keep) error {
 	return b.tx.SetHold(hold)
 }
 
+// fileClosed queues that the mail of a closed conversation is moved out of
+// the folder. Of the mail that made it close the number is known by now.
+func (b *batch) fileClosed(c threads.Conversation) error {
+	if !b.g.cfg.FileClosed {
+		return nil
+	}
+	for n := 1; n <= c.N; n++ {
+		uid, ok, err := b.tx.UIDOf(c.ID, n)
+		if err != nil {
+			return err
+		}
+		if !ok || uid.Folder != b.g.cfg.Folder {
+			continue
+		}
+		if err := b.tx.AddChore(store.Chore{UID: uid, Kind: store.ChoreClosed, At: b.now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chore queues a flag for the mail of an event.
 func (b *batch) chore(id threads.ID, event int, kind store.ChoreKind) error {
 	if !b.g.cfg.MarkSeen && kind == store.ChoreSeen {

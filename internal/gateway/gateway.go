@@ -35,6 +35,7 @@ type Config struct {
 	Folder        string // the followed folder
 	OwnCopy       OwnCopy
 	MarkSeen      bool
+	FileClosed    bool // whether the mail of closed conversations is moved away
 	Stale         threads.Stale
 	Vouch         bool          // somebody answers who vouches for a mail (store.Tx.Ask)
 	AuthservID    string        // whose word is taken for it, "" for nobody's

@@ -138,6 +138,7 @@ const (
 	ChoreSeen     ChoreKind = "seen"      // set \Seen
 	ChoreAnswered ChoreKind = "answered"  // set \Answered
 	ChoreFileSent ChoreKind = "file_sent" // move our own copy to the Sent folder
+	ChoreClosed   ChoreKind = "closed"    // move the mail of a closed conversation away
 )
 
 // Chore is one thing to do with one message.
