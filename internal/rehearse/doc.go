@@ -11,7 +11,7 @@
 //
 // It guarantees that reading is bounded: a few mails are held at a time, of
 // each at most [MaxMail] octets, so an archive may be of any size; a rehearsal
-// grows by what the ids of the mails stand for, about a kilobyte each. A file
+// grows by what the ids of the mails stand for, a few kilobytes each. A file
 // that cannot be read is an error in its place; what comes behind it is read
 // all the same. The same mails give the same decisions.
 //

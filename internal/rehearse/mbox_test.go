@@ -101,7 +101,7 @@ func TestSplitBounded(t *testing.T) {
 	line := strings.Repeat("x", 100<<10) // longer than what is read at once
 	huge := io.MultiReader(
 		strings.NewReader(sep+"Subject: huge\n\n"),
-		io.LimitReader(repeat(line+"\nFrom me\n"), 40<<20),
+		io.LimitReader(repeat(line+"\nFrom me\n"), 20<<20),
 		strings.NewReader("\n\n"+sep+plain2))
 	var sizes []int64
 	var last string
@@ -112,7 +112,7 @@ func TestSplitBounded(t *testing.T) {
 		sizes, last = append(sizes, size), string(data)
 		return nil
 	})
-	if err != nil || len(sizes) != 2 || sizes[0] != 40<<20+int64(len("Subject: huge\n\n\n")) || last != plain2 {
+	if err != nil || len(sizes) != 2 || sizes[0] != 20<<20+int64(len("Subject: huge\n\n\n")) || last != plain2 {
 		t.Errorf("sizes %v, last %q, %v", sizes, last, err)
 	}
 }

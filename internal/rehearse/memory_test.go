@@ -32,7 +32,7 @@ func endless(n int) io.Reader {
 // TestRehearsalMemory: what is kept of a mail is what its ids stand for. Its
 // header and its text go.
 func TestRehearsalMemory(t *testing.T) {
-	const mails = 3000
+	const mails = 1000
 	r := New(Rules{Names: ourNames(), Rotation: twoEngineers()})
 	heap := func() int64 {
 		runtime.GC()
