@@ -50,3 +50,19 @@ func TestClock(t *testing.T) {
 		})
 	}
 }
+
+// TestLetterTime: a mail came when the last host on its way took it; without
+// a trace of that, when it says it was written.
+func TestLetterTime(t *testing.T) {
+	const date = "Date: Mon, 2 Mar 2026 10:00:00 +0000\n"
+	for in, want := range map[string]time.Time{
+		"Received: from a by b; Mon, 2 Mar 2026 12:00:00 +0000\nReceived: from c by a; Mon, 2 Mar 2026 11:00:00 +0000\n" + date: monday.Add(2 * time.Hour),
+		date: monday,
+		"Received: from a by b; at noon\n" + date: monday,
+		"Subject: x\n": {},
+	} {
+		if got := letter(Raw{Data: []byte(in + "\nText")}, nil).At; !got.Equal(want) {
+			t.Errorf("%q came at %v, not %v", in, got, want)
+		}
+	}
+}

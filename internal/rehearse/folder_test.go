@@ -47,6 +47,7 @@ func TestMails(t *testing.T) {
 	put(t, dir, "maildir/new/1700000001.a", one("a"))
 	put(t, dir, "maildir/cur/1700000003.c:2,", zipped(t, string(one("c"))))
 	put(t, dir, "maildir/tmp/1700000000.x", one("never"))
+	put(t, dir, "maildir/cur/.nfs0001", one("no mail"))
 	put(t, dir, "maildir/dovecot.index", []byte("\x00"))
 	put(t, dir, "maildir/.Sent/cur/1", one("another folder"))
 	put(t, dir, "folder/b.eml", one("b"))
