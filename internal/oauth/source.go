@@ -92,7 +92,7 @@ func (s *Source) get(ctx context.Context, w want) (string, error) {
 			return "", fmt.Errorf("getting an access token: %w", err)
 		}
 		s.mu.Lock()
-		token, err, wait := s.ready(w)
+		token, wait, err := s.ready(w)
 		mine := token == "" && err == nil && wait == nil
 		if mine {
 			s.flight = make(chan struct{})
@@ -114,20 +114,20 @@ func (s *Source) get(ctx context.Context, w want) (string, error) {
 
 // ready looks for an answer that takes no refresh: a token, an error, or a
 // refresh under way to wait for. With none of the three the caller refreshes.
-func (s *Source) ready(w want) (token string, err error, wait <-chan struct{}) {
+func (s *Source) ready(w want) (token string, wait <-chan struct{}, err error) {
 	now := s.now()
 	if s.rec.Access != w.other && s.rec.good(now, w.margin) {
 		return s.rec.Access, nil, nil
 	}
 	if s.flight != nil {
-		return "", nil, s.flight
+		return "", s.flight, nil
 	}
 	if s.err != nil && now.Before(s.retryAt) && !s.replaced() {
-		return "", s.err, nil
+		return "", nil, s.err
 	}
 	if w.other != "" && w.other == s.rec.Access && now.Sub(s.forced) < forceAgain && !now.Before(s.forced) {
-		return "", fmt.Errorf("the server refuses a token that was renewed %v ago: the login may lack a scope, or the account is another's",
-			now.Sub(s.forced).Round(time.Second)), nil
+		return "", nil, fmt.Errorf("the server refuses a token that was renewed %v ago: the login may lack a scope, or the account is another's",
+			now.Sub(s.forced).Round(time.Second))
 	}
 	return "", nil, nil
 }
