@@ -244,7 +244,8 @@ func (s *step) flooded() bool {
 	}
 	if s.c.Flow.N == maxFlow+1 {
 		s.notify(Notify{Kind: NoticeAlarm, Event: s.c.N,
-			Reason: "more than 100 mails came within an hour: two machines may be answering each other. What comes now is kept, and passed on when the hour is over"})
+			Reason: "Two machines may be answering each other in conversation " + s.c.ID.String() + "\n" +
+				"More than 100 mails of it came within an hour; two machines may be answering each other. What comes now is kept, and passed on when the hour is over."})
 	}
 	s.effect(WaitUntil{At: s.c.Flow.Since.Add(flowPeriod)})
 	return true

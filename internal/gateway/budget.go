@@ -1,36 +1,85 @@
 package gateway
 
 import (
+	"fmt"
 	"time"
 
 	"postroom/threads"
 )
 
-// noticesPerHour is how many notices one person gets in an hour at most.
-// Behind it things are still held, recorded and listed, but no mail is sent:
-// a loop ends here, whatever feeds it.
-const noticesPerHour = 60
+// The budgets of automatic mail. Behind them things are still held, recorded
+// and listed, but no notice is sent: a loop ends here, whatever feeds it. What
+// customers write is no automatic mail; how much of that one conversation
+// passes on in an hour is package threads' to say.
+const (
+	noticesPerHour = 60  // to one person
+	noticesPerDay  = 100 // about one conversation
+)
 
-// spent is what of an address's budget is used.
+// The names under which the store keeps what is spent.
+const (
+	addressBudget      = "budget/"
+	conversationBudget = "budget/conversation/"
+)
+
+// spent is what of a budget is used.
 type spent struct {
 	Since time.Time `json:"since"`
 	N     int       `json:"n"`
 }
 
-// withinBudget spends one notice of an address's budget. The last one is the
-// alarm: it is let through, and the log says that no more follow.
-func (b *batch) withinBudget(addr string) (bool, error) {
-	key := "budget/" + threads.AddressKey(addr)
+// spend takes one notice from a budget and returns how many it has had.
+func (b *batch) spend(key string, period time.Duration) (spent, error) {
 	var s spent
 	if _, err := b.tx.Meta(key, &s); err != nil {
-		return false, err
+		return s, err
 	}
-	if b.now.Sub(s.Since) >= time.Hour {
+	if since := b.now.Sub(s.Since); since < 0 || since >= period {
 		s = spent{Since: b.now}
 	}
 	s.N++
-	if s.N == noticesPerHour {
-		b.after = append(b.after, func() { b.g.log.Error("budget_spent", "recipient", addr, "notices", noticesPerHour) })
+	return s, b.tx.SetMeta(key, s)
+}
+
+// afford reports whether a notice about c may be sent to an address. The first
+// that may not is told to the admins, once for each budget that is spent.
+func (b *batch) afford(c threads.Conversation, addr string) (bool, error) {
+	if c.ID != 0 {
+		s, err := b.spend(conversationBudget+c.ID.String(), 24*time.Hour)
+		if err != nil {
+			return false, err
+		}
+		if s.N == noticesPerDay+1 {
+			err = b.budgetAlarm(c, "conversation-"+c.ID.String(), s,
+				fmt.Sprintf("Too many notices about conversation %s\n%d notices about it were sent within a day. No more follow until the day is over; something may be going round in circles.", c.ID, noticesPerDay))
+		}
+		if err != nil || s.N > noticesPerDay {
+			return false, err
+		}
 	}
-	return s.N <= noticesPerHour, b.tx.SetMeta(key, s)
+	s, err := b.spend(addressBudget+threads.AddressKey(addr), time.Hour)
+	if err != nil {
+		return false, err
+	}
+	if s.N == noticesPerHour+1 {
+		err = b.budgetAlarm(threads.Conversation{}, threads.AddressKey(addr), s,
+			fmt.Sprintf("Too many notices to one person\n%s got %d notices within an hour. No more follow until the hour is over; `postroom held` and `postroom show` say what would have been told.", addr, noticesPerHour))
+	}
+	return s.N <= noticesPerHour, err
+}
+
+// budgetAlarm tells the admins that a budget is spent. It spends none itself: there
+// is one for each budget and period. An admin whose own budget it is gets it
+// as her last notice.
+func (b *batch) budgetAlarm(c threads.Conversation, what string, s spent, words string) error {
+	b.after = append(b.after, func() { b.g.log.Error("budget_spent", "of", what, "conv", c.ID, "notices", s.N-1) })
+	n := threads.Notify{
+		OutID: fmt.Sprintf("budget.%s.%s", what, s.Since.Format("20060102150405")), Kind: threads.NoticeAlarm, Reason: words,
+	}
+	for i, admin := range b.rot.Admins {
+		if err := b.sendNotice(c, n, nil, threads.Address{Addr: admin}, fmt.Sprintf("%s.%d", n.OutID, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

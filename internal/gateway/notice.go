@@ -33,9 +33,14 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 	if len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
 		return nil // it was told before, and may have been read
 	}
-	if ok, err := b.withinBudget(to.Addr); err != nil || !ok {
+	if ok, err := b.afford(c, to.Addr); err != nil || !ok {
 		return err
 	}
+	return b.sendNotice(c, n, l, to, outID)
+}
+
+// sendNotice composes and queues a notice.
+func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, to threads.Address, outID string) error {
 	w := b.words(c, n, to.Name)
 	reply, err := b.noticeReply(c, n)
 	if err != nil {

@@ -115,12 +115,6 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 	case threads.NoticeRefused:
 		return notice{subject: "Not done: " + about, paragraphs: []string{hello, capital(stop)},
 			actions: []action{{"Take it all the same", "/take"}}}
-	case threads.NoticeAlarm:
-		subject := "Please have a look"
-		if c.ID != 0 {
-			subject = fmt.Sprintf("Please have a look at conversation %d: %s", c.ID, about)
-		}
-		return notice{subject: subject, paragraphs: []string{hello, capital(stop)}}
 	case threads.NoticeAway:
 		return notice{subject: "An engineer is not there", paragraphs: append([]string{hello}, strings.Split(n.Reason, "\n")...)}
 	case threads.NoticeReport:

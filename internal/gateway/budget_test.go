@@ -1,0 +1,104 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"postroom/internal/store"
+)
+
+// TestConversationBudget: of a conversation that holds mail after mail its
+// author is told so often and no more, and the admins once.
+func TestConversationBudget(t *testing.T) {
+	r, cp := waiting(t, nil)
+	notices, alarms := 0, 0
+	more := func(n int) {
+		for range n {
+			r.comes(r.reply(cp, alice, "/clsoe\n\nUse water."))
+			for _, s := range r.queue() {
+				switch {
+				case s.To == alice:
+					notices++
+				case strings.Contains(words(s), "going round in circles"):
+					alarms++
+				default:
+					t.Fatalf("somebody got %s", s.raw)
+				}
+			}
+			r.gone()
+			r.now = r.now.Add(2 * time.Minute) // no more than a person's budget
+		}
+	}
+	more(noticesPerDay + 10)
+	if notices != noticesPerDay || alarms != 1 || len(r.holds()) != noticesPerDay+10 {
+		t.Errorf("%d notices, %d alarms, %d held", notices, alarms, len(r.holds()))
+	}
+	r.now = r.now.Add(24 * time.Hour)
+	more(1)
+	if notices != noticesPerDay+1 {
+		t.Errorf("%d notices a day later", notices)
+	}
+}
+
+// TestAddressBudget: likewise of a person, over many conversations; an admin
+// gets the alarm as the last one.
+func TestAddressBudget(t *testing.T) {
+	r, _ := waiting(t, nil)
+	alarms := 0
+	for i := range noticesPerHour + 10 {
+		r.comes(r.wrote(alice, "Re: something", fmt.Sprintf("Answer %d.", i), "In-Reply-To: <gone@elsewhere>"))
+		for _, s := range r.to(store.OutNotice, ops) {
+			if strings.Contains(words(s), "got 60 notices within an hour") {
+				alarms++
+			}
+		}
+	}
+	if n := len(r.to(store.OutNotice, alice)); n > noticesPerHour || len(r.holds()) != noticesPerHour+10 {
+		t.Errorf("%d notices, %d held", n, len(r.holds()))
+	}
+	if list := r.to(store.OutNotice, ops); len(list) != 1 {
+		t.Errorf("%d alarms%s", len(list), r.dump())
+	}
+	r.gone()
+	r.now = r.now.Add(-400 * 24 * time.Hour) // a clock set back keeps nobody in the dark
+	r.comes(r.wrote(alice, "Re: something", "Once more.", "In-Reply-To: <gone@elsewhere>"))
+	r.one(store.OutNotice, alice)
+}
+
+// TestFlood: two machines that answer each other are slowed down, their mail
+// is kept, and the admins are told once.
+func TestFlood(t *testing.T) {
+	r, _ := waiting(t, nil)
+	copies, alarms := 0, 0
+	count := func() {
+		for _, s := range r.queue() {
+			switch {
+			case s.Kind == store.OutCopy:
+				copies++
+			case strings.Contains(words(s), "two machines may be answering each other"):
+				alarms++
+			default:
+				t.Fatalf("somebody got %s", s.raw)
+			}
+		}
+		r.gone()
+	}
+	for i := range 120 {
+		r.put("INBOX", r.wrote(jane, "Re: Printer on fire", fmt.Sprintf("It burns %d times.", i), "In-Reply-To: <m1@client.example>"))
+	}
+	r.think()
+	count()
+	if copies != 99 || alarms != 1 {
+		t.Errorf("%d copies and %d alarms", copies, alarms)
+	}
+	if c := r.conversation(1); len(c.Pending) != 21 || c.Owner != alice {
+		t.Errorf("%d mails are kept, the owner is %q", len(c.Pending), c.Owner)
+	}
+	r.later(time.Hour)
+	count()
+	if copies != 120 || len(r.conversation(1).Pending) != 0 {
+		t.Errorf("%d copies when the hour is over", copies)
+	}
+}
