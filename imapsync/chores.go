@@ -32,7 +32,7 @@ func (f *follower) chores(ctx context.Context, s *session) error {
 		}
 		var failed []store.Chore
 		var stop error
-		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreAppend, store.ChoreClosed} {
+		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreRemove, store.ChoreAppend, store.ChoreClosed} {
 			chores := todo[kind]
 			if len(chores) == 0 {
 				continue
@@ -78,7 +78,7 @@ func (f *follower) queued() (list []store.Chore, err error) {
 func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Chore, done []store.Chore) {
 	todo = map[store.ChoreKind][]store.Chore{}
 	for _, c := range list {
-		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent ||
+		known := c.Kind == store.ChoreSeen || c.Kind == store.ChoreAnswered || c.Kind == store.ChoreFileSent || c.Kind == store.ChoreRemove ||
 			c.Kind == store.ChoreClosed && f.y.cfg.ClosedFolder != "" ||
 			c.Kind == store.ChoreAppend && f.appendable(c)
 		switch {
@@ -111,6 +111,8 @@ func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKin
 		return f.moveClosed(s, chores)
 	case store.ChoreAppend:
 		return f.appendSent(ctx, s, chores)
+	case store.ChoreRemove:
+		err = s.remove(uidsOf(chores))
 	}
 	if err != nil {
 		return nil, err

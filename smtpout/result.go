@@ -6,6 +6,8 @@ import "postroom/internal/store"
 type job struct {
 	mail  store.OutMail
 	probe bool // the relay is tried with it
+	// direct says that no outbox holds the mail: nothing is recorded of it.
+	direct bool
 }
 
 // end is how an attempt ended.

@@ -247,7 +247,7 @@ var errNotOurs = errors.New("the mail was taken out of the sender's hands")
 // proves these and no others.
 func (t *transaction) recordAccepted() bool {
 	r := t.result
-	if !t.partial && r.ownRefused == "" {
+	if r.job.direct || !t.partial && r.ownRefused == "" {
 		return true
 	}
 	err := t.store.Update(func(tx *store.Tx) error {

@@ -32,11 +32,12 @@ var arrows = map[string][]string{
 	"internal/gateway":          {"threads", "internal/message", "internal/rotation", "internal/store"},
 	"internal/admin":            {"threads", "internal/gateway", "internal/store"},
 	"internal/rehearse":         {"threads", "internal/message", "internal/rotation", "internal/store"},
+	"internal/probe":            {"imapsync", "smtpout", "internal/message", "internal/store"},
 	"internal/mailtest/servers": {},
 	"internal/mailtest":         {"*"},
 	"internal/service": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config",
-		"internal/store", "internal/gateway", "internal/admin", "internal/login", "internal/oauth",
+		"internal/store", "internal/gateway", "internal/admin", "internal/probe", "internal/login", "internal/oauth",
 		"internal/auth",
 	},
 	"internal/demo":     {"internal/service", "internal/config", "internal/mailtest/servers"},
@@ -44,7 +45,7 @@ var arrows = map[string][]string{
 	"internal/lab":      {"*"},
 	"cmd/postroom": {
 		"threads", "imapsync", "smtpout", "internal/message", "internal/rotation", "internal/config", "internal/store",
-		"internal/gateway", "internal/admin", "internal/service", "internal/oauth",
+		"internal/gateway", "internal/admin", "internal/service", "internal/probe", "internal/oauth",
 		"internal/demo", "internal/rehearse", "internal/mailtest/servers",
 	},
 }

@@ -45,6 +45,9 @@ func (b *batch) done(r store.InboxRecord, l *letter) error {
 // record was parked.
 func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found threads.Found, where threads.Where) (*store.Outcome, error) {
 	m := &l.msg.Mail
+	if b.probe(ix, m, found) {
+		return b.probed(l)
+	}
 	known, own := threads.Own(ix, b.g.names, m, found, where)
 	if !own {
 		known, own = b.ownCopy(ix, m, found)

@@ -24,6 +24,9 @@ func (b *batch) timer(t store.Timer) error {
 	if strings.HasPrefix(t.Name, lateTimer) {
 		return b.late(t)
 	}
+	if strings.HasPrefix(t.Name, probedTimer) {
+		return b.removeProbe(t)
+	}
 	kind, _, _ := strings.Cut(t.Name, "/")
 	switch threads.TimerKind(kind) {
 	case parkedTimer:

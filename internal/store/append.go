@@ -50,3 +50,7 @@ func (tx *Tx) releaseChore(seq uint64) error {
 	}
 	return nil
 }
+
+// ChoreRemove removes a mail of ours that is of no more use. Where the server
+// cannot remove one message alone, it is marked \Seen and stays.
+const ChoreRemove ChoreKind = "remove"
