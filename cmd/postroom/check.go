@@ -14,11 +14,16 @@ import (
 )
 
 func (c *command) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var online bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and the rotation file",
 		Long: "Check reads the configuration, every secret it names and the rotation file, with the code the\n" +
-			"service uses, and says what it found. Exit code 2 means that one of them is refused.",
+			"service uses, and says what it found. Exit code 2 means that one of them is refused.\n\n" +
+			"With --online it also logs in to both servers and sends a mail from the support address to\n" +
+			"itself, says what the relay does to it, and keeps that for the service to use. It works while\n" +
+			"the service runs, and holds the state directory while none does. Exit code 1 means that the\n" +
+			"mail did not come back.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()
@@ -32,9 +37,14 @@ func (c *command) checkCommand() *cobra.Command {
 			if err != nil {
 				return &refusedError{err}
 			}
-			return c.sayChecked(cfg, rot, warnings)
+			if err := c.sayChecked(cfg, rot, warnings); err != nil || !online {
+				return err
+			}
+			return c.checkOnline(cmd.Context(), cfg)
 		},
 	}
+	cmd.Flags().BoolVar(&online, "online", false, "log in to both servers and send a mail to ourselves")
+	return cmd
 }
 
 func loadRotation(cfg *config.Config) (*threads.Rotation, []rotation.Warning, error) {

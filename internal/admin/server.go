@@ -32,10 +32,12 @@ const maxCalls = 16
 // Config is what the server draws on.
 type Config struct {
 	Version string
-	Live    func() Live                 // how the stages are; from any goroutine, and must not block
-	Asker   Asker                       // acts on requests that change something
-	Mailbox Lister                      // for audit; nil where there is none
-	Reload  func(context.Context) error // reads configuration and rotation anew; nil where there is none
+	Live    func() Live // how the stages are; from any goroutine, and must not block
+	Asker   Asker       // acts on requests that change something
+	Mailbox Lister      // for audit; nil where there is none
+	// Probe sends a mail to ourselves; nil where that cannot be.
+	Probe  func(context.Context) (any, error)
+	Reload func(context.Context) error // reads configuration and rotation anew; nil where there is none
 	// Rollback puts an earlier content of the rotation file in force, in the
 	// name of a user, until the file next changes; nil where that cannot be.
 	Rollback func(ctx context.Context, text []byte, by string) error

@@ -32,6 +32,7 @@ const (
 	VerbAside  = "aside"
 	VerbAudit  = "audit"
 	VerbReload = "reload"
+	VerbProbe  = "probe"
 
 	VerbRotationStatus = "rotation-status"
 	VerbRotationNext   = "rotation-next" // count, subject, to, from, body
@@ -68,6 +69,7 @@ func verbs() map[string]verb {
 		VerbAside:  {run: func(s *Server, c *call) error { return emitAll(c, s.st, Asides) }},
 		VerbAudit:  {run: (*Server).audit},
 		VerbReload: {run: (*Server).reload},
+		VerbProbe:  {run: (*Server).probe},
 
 		VerbRotationStatus: {run: (*Server).rotationStatus},
 		VerbRotationNext:   {args: []string{"count"}, optional: []string{"subject", "to", "from", "body"}, run: (*Server).rotationNext},
@@ -183,6 +185,18 @@ func (s *Server) audit(c *call) error {
 		return err
 	}
 	return c.emit(a)
+}
+
+func (s *Server) probe(c *call) error {
+	if s.cfg.Probe == nil {
+		return fmt.Errorf("this service cannot send a probe")
+	}
+	s.log.Info("admin", "by", c.by, "verb", c.req.Verb)
+	r, err := s.cfg.Probe(c.ctx)
+	if err != nil {
+		return err
+	}
+	return c.emit(r)
 }
 
 func (s *Server) reload(c *call) error {

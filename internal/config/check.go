@@ -27,6 +27,12 @@ func (p *parser) parse(data []byte) {
 	for _, path := range []string{"support.address", "imap.server", "smtp.server"} {
 		p.require(path)
 	}
+	if p.tableGiven("alarm") {
+		p.require("alarm.server")
+		p.require("alarm.to")
+		p.checkLogin("alarm")
+		p.checkClientCert("alarm")
+	}
 	p.checkLogin("imap")
 	p.checkLogin("smtp")
 	p.checkClientCert("imap")
@@ -66,6 +72,12 @@ func (p *parser) result() (*Config, error) {
 	}
 	c.IMAP.TLS = c.IMAP.effectiveTLS()
 	c.SMTP.TLS = c.SMTP.effectiveTLS()
+	if len(c.Alarm.To) > 0 {
+		c.Alarm.TLS = c.Alarm.effectiveTLS()
+		if c.Alarm.From == "" {
+			c.Alarm.From = c.Support.Address
+		}
+	}
 	c.Unbuilt = p.unbuilt()
 	return c, nil
 }
@@ -225,6 +237,16 @@ func (p *parser) require(path string) {
 		return
 	}
 	p.addAt(p.doc.end(), path, faultf("add two lines: ["+table+"] and "+line, "it is missing, and must be there"))
+}
+
+// tableGiven reports whether the file says anything in a table.
+func (p *parser) tableGiven(table string) bool {
+	for path := range p.given {
+		if strings.HasPrefix(path, table+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkLogin looks at what belongs together in a login: a name with one

@@ -20,6 +20,7 @@ type Config struct {
 	Engineers Engineers
 	State     State
 	Admin     Admin
+	Alarm     Alarm
 	// Unbuilt names the settings the file gives that are understood and
 	// checked, but have no effect in this version ("smtp.rate").
 	Unbuilt []string
@@ -251,6 +252,16 @@ type State struct {
 type Admin struct {
 	// Listen is host and port for metrics and health; "" for none.
 	Listen string
+}
+
+// Alarm is the second path: a mail server that does not depend on the support
+// mailbox, for the news that mail to and from that does not flow.
+type Alarm struct {
+	Server
+	// To is who is told; none where there is no second path.
+	To []string
+	// From is the sender; the support address where none was given.
+	From string
 }
 
 // defaults is what holds where the file says nothing. support.name and the

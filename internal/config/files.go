@@ -62,6 +62,7 @@ func (p *parser) checkFiles() {
 	p.checkDKIMKey()
 	p.checkClientFiles("imap", p.cfg.IMAP.Server)
 	p.checkClientFiles("smtp", p.cfg.SMTP.Server)
+	p.checkClientFiles("alarm", p.cfg.Alarm.Server)
 }
 
 func (p *parser) checkClientFiles(table string, s Server) {

@@ -57,7 +57,7 @@ func (p *parser) settings() []setting {
 	)
 	list = append(list, p.oauth2Settings(&c.IMAP.OAuth2)...)
 	list = append(list, serverSettings("smtp", &c.SMTP.Server, p.filePath)...)
-	return append(list,
+	list = append(list,
 		setting{"smtp.connections", integer(&c.SMTP.Connections, 1, 64)},
 		setting{"smtp.sent_copy", text(&c.SMTP.SentCopy, oneOf(SentCopyAuto, SentCopyBCC, SentCopyRelay, SentCopyAppend, SentCopyNone))},
 		setting{"smtp.envelope", text(&c.SMTP.Envelope, oneOf(EnvelopeAuto, EnvelopeBounce, EnvelopeSupport))},
@@ -77,7 +77,10 @@ func (p *parser) settings() []setting {
 		setting{"engineers.authserv_id", text(&c.Engineers.AuthservID, parsePlain)},
 		setting{"state.dir", text(&c.State.Dir, p.filePath)},
 		setting{"admin.listen", text(&c.Admin.Listen, parseListen)},
+		setting{"alarm.to", texts(&c.Alarm.To, parseAddress)},
+		setting{"alarm.from", text(&c.Alarm.From, parseAddress)},
 	)
+	return append(list, serverSettings("alarm", &c.Alarm.Server, p.filePath)...)
 }
 
 func serverSettings(table string, s *Server, filePath func(string) (string, *fault)) []setting {
@@ -97,7 +100,7 @@ func serverSettings(table string, s *Server, filePath func(string) (string, *fau
 
 // tables are the tables there are. What a setting begins with is one of them.
 func tables() []string {
-	return []string{"support", "imap", "imap.oauth2", "smtp", "smtp.dkim", "engineers", "state", "admin"}
+	return []string{"support", "imap", "imap.oauth2", "smtp", "smtp.dkim", "engineers", "state", "admin", "alarm"}
 }
 
 // unbuilt are the settings that are read and have no effect yet, with what
@@ -126,7 +129,7 @@ func refused(path string) *fault {
 	if path == "smtp.from" || path == "support.email" {
 		return faultf("write support.address", "there is no such setting")
 	}
-	if table != "imap" && table != "smtp" {
+	if table != "imap" && table != "smtp" && table != "alarm" {
 		return nil
 	}
 	const inServer = "it is part of server: "

@@ -101,7 +101,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // error is an Errors.
 func (c *Config) CheckSecrets(ctx context.Context) error {
 	var errs Errors
-	for _, s := range []Secret{c.IMAP.Password, c.IMAP.OAuth2.ClientSecret, c.SMTP.Password} {
+	for _, s := range []Secret{c.IMAP.Password, c.IMAP.OAuth2.ClientSecret, c.SMTP.Password, c.Alarm.Password} {
 		_, err := s.Value(ctx)
 		if e, ok := errors.AsType[*Error](err); ok {
 			errs = append(errs, e)

@@ -20,6 +20,7 @@ func (s *Service) admin() *admin.Server {
 		Mailbox:  s.Mailbox,
 		Reload:   func(context.Context) error { s.Reload(); return nil },
 		Rollback: s.rollback,
+		Probe:    func(ctx context.Context) (any, error) { return s.Probe(ctx) },
 		Now:      s.seams.Now,
 		Random:   s.seams.Random,
 		Peer:     admin.PeerUser(user.LookupId),

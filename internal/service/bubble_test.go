@@ -63,8 +63,12 @@ var people = []string{
 type logBuffer struct{ bytes.Buffer }
 
 func newBubble(t testing.TB, extra string) *bubble {
+	return newBubbleIn(t, extra, servers.Options{RequireAuth: true, SpecialUse: true})
+}
+
+func newBubbleIn(t testing.TB, extra string, opts servers.Options) *bubble {
 	b := &bubble{t: t, net: &servers.Network{}, dir: t.TempDir(), rot: rotationABC, log: &logBuffer{}}
-	b.world = servers.New(slog.New(slog.DiscardHandler), servers.Options{RequireAuth: true, SpecialUse: true})
+	b.world = servers.New(slog.New(slog.DiscardHandler), opts)
 	for _, p := range people {
 		if err := b.world.AddAccount(servers.Account{Address: p, Password: "secret", Folders: []string{"Archive"}}); err != nil {
 			t.Fatal(err)
@@ -93,6 +97,9 @@ password_file = %q
 [state]
 dir = %q
 `, filepath.Join(b.dir, "secret"), filepath.Join(b.dir, "secret"), filepath.Join(b.dir, "state"))
+	if !strings.Contains(extra, "smtp.probe") {
+		extra += "\nsmtp.probe = \"off\"" // tests count the mails
+	}
 	for _, line := range strings.Split(strings.TrimSpace(extra), "\n") {
 		table, setting, ok := strings.Cut(line, ".")
 		if ok {

@@ -27,6 +27,8 @@ type watch struct {
 
 	tokenErr    string
 	rotationErr string
+	probeErr    string
+	tokenless   time.Time // a probe then found that our addresses with tokens lead nowhere
 	readyOnce   func()
 }
 
@@ -135,6 +137,15 @@ func (w *watch) tokens(st oauth.State) {
 	}
 }
 
+// probed notes what was wrong with the last probe, and returns what was with
+// the one before.
+func (w *watch) probed(problem string) (before string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before, w.probeErr = w.probeErr, problem
+	return before
+}
+
 func (w *watch) rotationBad(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,6 +168,13 @@ func (w *watch) problems() []string {
 	}
 	if w.tokenErr != "" {
 		list = append(list, "the OAuth2 login: "+w.tokenErr)
+	}
+	if w.probeErr != "" {
+		list = append(list, "the probe: "+w.probeErr)
+	}
+	if !w.tokenless.IsZero() {
+		list = append(list, "support.reply_address is not used: the probe of "+w.tokenless.Format(time.RFC3339)+
+			" found that mail to it does not reach the mailbox; mend or remove it, run `postroom check --online`, and start again")
 	}
 	if w.rotationErr != "" {
 		list = append(list, "the rotation file: "+w.rotationErr)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,6 +12,7 @@ import (
 	"postroom/internal/config"
 	"postroom/internal/gateway"
 	"postroom/internal/oauth"
+	"postroom/internal/probe"
 	"postroom/internal/rotation"
 	"postroom/internal/store"
 	"postroom/smtpout"
@@ -32,6 +34,10 @@ type Service struct {
 	vouch   *auth.Checker // nil without DNS
 	alarmed string        // what the admins were told of the tokens, "" for nothing
 	failing time.Time     // since when there is no new token
+
+	prober  *probe.Prober
+	probing sync.Mutex
+	second  *smtpout.Sender // for alarms; nil where there is none
 
 	started time.Time
 }
@@ -57,6 +63,31 @@ func (s *Service) build() error {
 	if err != nil {
 		return err
 	}
+	if err := s.connectors(); err != nil {
+		return err
+	}
+	known, err := learned(s.st)
+	if err != nil {
+		return err
+	}
+	sm, thinkCfg := s.seams, withLearned(gatewayConfig(s.cfg), s.cfg.SMTP.SentCopy, known)
+	if thinkCfg.ReplyTemplate != s.cfg.Support.ReplyAddress {
+		s.watch.tokenless = known.At
+	}
+	if sm.LookupTXT != nil {
+		thinkCfg.Vouch = true
+		s.vouch = auth.NewChecker(sm.Log, s.st, sm.LookupTXT, sm.Now, s.cfg.Engineers.AuthservID)
+	}
+	if s.think, err = gateway.New(sm.Log, thinkCfg, s.st, rot, sm.Now, s.watch); err != nil {
+		return err
+	}
+	s.prober = newProber(s.cfg, sm, s.st, s.in, s.out, probePatience)
+	s.second, err = s.secondPath()
+	return err
+}
+
+// connectors makes the two ends of the mail server.
+func (s *Service) connectors() (err error) {
 	if s.tokens, err = tokens(s.cfg, s.seams, s.tokenState); err != nil {
 		return err
 	}
@@ -72,14 +103,6 @@ func (s *Service) build() error {
 		return err
 	}
 	sm := s.seams
-	thinkCfg := gatewayConfig(s.cfg)
-	if sm.LookupTXT != nil {
-		thinkCfg.Vouch = true
-		s.vouch = auth.NewChecker(sm.Log, s.st, sm.LookupTXT, sm.Now, s.cfg.Engineers.AuthservID)
-	}
-	if s.think, err = gateway.New(sm.Log, thinkCfg, s.st, rot, sm.Now, s.watch); err != nil {
-		return err
-	}
 	imapCfg.Render = s.render
 	s.in = imapsync.New(sm.Log, imapCfg, s.st, sm.Dial, sm.Now, sm.Jitter, s.watch)
 	s.out = smtpout.New(sm.Log, smtpCfg, s.st, sm.Dial, s.outgoing, sm.Now, sm.Jitter, s.watch)
@@ -106,6 +129,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return shielded(ctx, s.in.Run) })
 	g.Go(func() error { return shielded(ctx, s.think.Run) })
 	g.Go(func() error { return shielded(ctx, s.out.Run) })
+	g.Go(func() error { return shielded(ctx, s.probes) })
 	g.Go(func() error { return shielded(ctx, s.renewTokens) })
 	if s.vouch != nil {
 		g.Go(func() error { return shielded(ctx, s.vouch.Run) })

@@ -1,0 +1,163 @@
+package service
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"postroom/internal/admin"
+	"postroom/internal/mailtest"
+	"postroom/internal/mailtest/servers"
+	"postroom/internal/probe"
+)
+
+// untouched holds that nobody heard of a probe, that it is gone from the
+// mailbox and answered by nobody.
+func (b *bubble) untouched() {
+	b.t.Helper()
+	for _, who := range people {
+		if n := b.inbox(who); len(n) != 0 {
+			b.t.Errorf("%s has %d mails, one is %q", who, len(n), n[0].Get("Subject"))
+		}
+	}
+	counts, err := admin.Counts(b.svc.Store())
+	if err != nil || counts.Open != 0 || counts.Queued != 0 || counts.Aside != 0 {
+		b.t.Errorf("counts %+v, %v", counts, err)
+	}
+}
+
+// TestProbe: what the relay does to a mail is told, whatever it does, and the
+// probe stays between Postroom and its mailbox.
+func TestProbe(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		opts  servers.Options
+		extra string
+		fault *servers.SMTPFault
+		want  func(r probe.Report) bool
+		says  string
+	}{
+		{"an ordinary relay", servers.Options{}, "", nil, func(r probe.Report) bool {
+			return r.OK && r.MessageIDKept && r.ReferencesKept && r.PlusAddressing == probe.PlusYes && r.EnvelopeKept && r.Removed && !r.FilesSent
+		}, "Message-IDs are kept."},
+		{"one that rewrites ids", servers.Options{RewriteMessageIDs: true}, "", nil, func(r probe.Report) bool {
+			return r.OK && !r.MessageIDKept && r.ArrivedAs != "" && r.ReferencesKept && r.PlusAddressing == probe.PlusYes
+		}, "Message-IDs are rewritten"},
+		{"one that refuses our senders", servers.Options{Sender: servers.OwnSenderAtData}, "", nil, func(r probe.Report) bool {
+			return r.OK && !r.EnvelopeKept && strings.Contains(r.EnvelopeWords, "5.2.252")
+		}, "bounces are matched by what they return"},
+		{"one without plus-addresses", servers.Options{}, "", &servers.SMTPFault{
+			Stage: servers.AtRcpt, Reply: &servers.Reply{Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "no such user"},
+		}, func(r probe.Report) bool {
+			return r.OK && r.PlusAddressing == probe.PlusNo && strings.Contains(r.PlusWords, "no such user")
+		}, "do NOT reach the mailbox (no such user)"},
+		{"one that takes no mail", servers.Options{}, "", &servers.SMTPFault{
+			Stage: servers.AtRcpt, Times: -1, Reply: &servers.Reply{Code: 550, Enhanced: [3]int{5, 7, 1}, Text: "go away"},
+		}, func(r probe.Report) bool { return !r.OK && !r.CameBack }, "NOT GOOD: the relay does not take mail from support@acme.example to itself: 550 5.7.1 go away"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tt.opts.RequireAuth = true
+				b := newBubbleIn(t, tt.extra, tt.opts)
+				b.start()
+				defer b.end()
+				b.wait(time.Minute)
+				if tt.fault != nil {
+					b.world.FailSMTP(*tt.fault)
+				}
+				r, err := b.svc.Probe(t.Context())
+				if err != nil || !tt.want(r) {
+					t.Errorf("found %+v, %v", r, err)
+				}
+				if all := strings.Join(r.Sentences(), "\n"); !strings.Contains(all, tt.says) {
+					t.Errorf("it says:\n%s", all)
+				}
+				b.wait(time.Hour)
+				b.untouched()
+			})
+		})
+	}
+}
+
+// TestProbeIsUsed: what it found decides after the next start.
+func TestProbeIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "")
+		b.start()
+		b.wait(time.Minute)
+		b.world.FailSMTP(servers.SMTPFault{Stage: servers.AtRcpt, Reply: &servers.Reply{Code: 550, Text: "no such user"}})
+		if r, err := b.svc.Probe(t.Context()); err != nil || r.PlusAddressing != probe.PlusNo {
+			t.Fatalf("found %+v, %v", r, err)
+		}
+		b.halt()
+		b.start()
+		defer b.end()
+		b.wait(time.Minute)
+		b.write(mailtest.Mail{From: "jane@client.example", To: "support@acme.example", Subject: "Hello", Text: "Anybody there?\n"})
+		b.wait(2 * time.Minute)
+		got := b.inbox("alice@acme.example")
+		if len(got) != 1 || strings.Contains(got[0].Get("Reply-To"), "+") {
+			t.Errorf("%d mails, Reply-To %q", len(got), got[0].Get("Reply-To"))
+		}
+		st, err := b.svc.Status()
+		if err != nil || st.State != admin.Degraded || !strings.Contains(strings.Join(st.Problems, "\n"), "support.reply_address is not used") {
+			t.Errorf("status %+v, %v", st, err)
+		}
+	})
+}
+
+// TestAlarm: a probe that fails degrades the status and is told once over the
+// second path, and so is the one that comes back.
+func TestAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "smtp.probe = \"1h\"\n")
+		other := servers.New(slog.New(slog.DiscardHandler), servers.Options{})
+		if err := other.AddAccount(servers.Account{Address: "pager@elsewhere.example"}); err != nil {
+			t.Fatal(err)
+		}
+		ln, err := b.net.Listen("127.0.0.1:2525")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.StartSMTP(ln)
+		defer other.Close()
+		b.cfg.Alarm.Host, b.cfg.Alarm.Port, b.cfg.Alarm.TLS = "127.0.0.1", 2525, "opportunistic"
+		b.cfg.Alarm.To, b.cfg.Alarm.From = []string{"pager@elsewhere.example"}, "support@acme.example"
+		b.start()
+		defer b.end()
+		pages := func() (list []string) {
+			for _, tr := range other.Transactions() {
+				p, err := mailtest.Parse(tr.Raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, p.Get("Subject"))
+			}
+			return list
+		}
+		degraded := func() bool {
+			st, err := b.svc.Status()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Contains(strings.Join(st.Problems, "\n"), "the probe: ")
+		}
+		b.wait(3*time.Hour + 10*time.Minute)
+		if len(pages()) != 0 || degraded() {
+			t.Fatalf("pages %q though all is well", pages())
+		}
+		trap := b.world.FailSMTP(servers.SMTPFault{Stage: servers.AtMail, Times: -1, Reply: &servers.Reply{Code: 451, Text: "not today"}})
+		b.wait(5 * time.Hour)
+		if got := pages(); len(got) != 1 || got[0] != "Postroom: mail does not flow" || !degraded() {
+			t.Errorf("pages %q, degraded %v", got, degraded())
+		}
+		trap.Remove()
+		b.wait(2 * time.Hour)
+		if got := pages(); len(got) != 2 || got[1] != "Postroom: mail flows again" || degraded() {
+			t.Errorf("pages %q, degraded %v", got, degraded())
+		}
+		b.untouched()
+	})
+}
