@@ -38,8 +38,51 @@ func (c *command) outboxCommand() *cobra.Command {
 			return rows(cmd.Context(), c, v, admin.Printer.Outbox)
 		},
 	}
-	cmd.AddCommand(listAlias(cmd))
+	cmd.AddCommand(
+		listAlias(cmd),
+		c.outboxShowCommand(),
+		c.askCommand("retry ID", "Try a mail at once, also one that was stopped", gateway.VerbOutRetry, "out"),
+		c.askCommand("hold ID", "Stop a mail until it is retried or dropped", gateway.VerbOutHold, "out"),
+		c.askCommand("drop ID", "Give a mail up: the author of an answer is told, a copy goes to somebody else", gateway.VerbOutDrop, "out"),
+	)
 	return cmd
+}
+
+func (c *command) outboxShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a mail on its way: each recipient, and the last words of the mail server",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := c.load()
+			if err != nil {
+				return err
+			}
+			found := []admin.OutboxRow{}
+			v := view[admin.OutboxRow]{verb: admin.VerbOutbox, local: each(admin.Outbox)}
+			err = read(cmd.Context(), cfg, v, func(r admin.OutboxRow) error {
+				if r.ID == args[0] {
+					found = append(found, r)
+				}
+				return nil
+			})
+			if err == nil && len(found) == 0 {
+				err = fmt.Errorf("no mail on its way has the id %q; `postroom outbox` lists them", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			if c.machine() {
+				for _, r := range found {
+					if err := admin.WriteLine(c.stdout, r); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			return c.printer().OutboxMail(found)
+		},
+	}
 }
 
 // listAlias is "list" below a command that lists by itself.

@@ -83,8 +83,12 @@ func verbs() map[string]verb {
 		gateway.VerbRelease: {args: []string{"hold"}, run: (*Server).ask},
 		gateway.VerbDiscard: {args: []string{"hold"}, run: (*Server).ask},
 		gateway.VerbRetry:   {args: []string{"aside"}, run: (*Server).ask},
-		gateway.VerbAway:    {args: []string{"who"}, optional: []string{"until"}, run: (*Server).ask},
-		gateway.VerbBack:    {args: []string{"who"}, run: (*Server).ask},
+
+		gateway.VerbOutRetry: {args: []string{"out"}, run: (*Server).ask},
+		gateway.VerbOutHold:  {args: []string{"out"}, run: (*Server).ask},
+		gateway.VerbOutDrop:  {args: []string{"out"}, run: (*Server).ask},
+		gateway.VerbAway:     {args: []string{"who"}, optional: []string{"until"}, run: (*Server).ask},
+		gateway.VerbBack:     {args: []string{"who"}, run: (*Server).ask},
 	}
 }
 

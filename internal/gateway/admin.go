@@ -18,8 +18,12 @@ const (
 	VerbRelease = "release" // hold
 	VerbDiscard = "discard" // hold
 	VerbRetry   = "retry"   // aside: the record is tried again
-	VerbAway    = "away"    // who, until (optional): the engineer is off duty
-	VerbBack    = "back"    // who: the engineer's absence that is not in the file ends
+
+	VerbOutRetry = "outbox-retry" // out: the mail is tried at once
+	VerbOutHold  = "outbox-hold"  // out: it stays until it is retried or dropped
+	VerbOutDrop  = "outbox-drop"  // out: it is given up
+	VerbAway     = "away"         // who, until (optional): the engineer is off duty
+	VerbBack     = "back"         // who: the engineer's absence that is not in the file ends
 )
 
 // Ask puts an admin's request into the inbox and waits until it has been
@@ -100,6 +104,8 @@ func (b *batch) asked(req store.AdminRequest) error {
 		return b.adminHold(req)
 	case VerbAway, VerbBack:
 		return b.adminPresence(req)
+	case VerbOutRetry, VerbOutHold, VerbOutDrop:
+		return b.outbox(req)
 	case VerbRetry:
 		return b.retry(req.Args["aside"])
 	}
