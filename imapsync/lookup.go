@@ -72,9 +72,9 @@ func (l *Lookup) Find(sent bool, field, text string) ([]Hit, error) {
 	}
 	var hits []Hit
 	err = l.s.sections(uids, &wholeHeader, func(uid uint32, lit imap.LiteralReader) error {
-		h, whole := readHeader(lit, lookupHeader)
-		if !whole {
-			return l.s.cutOff(uid)
+		h, err := readHeader(lit, lookupHeader)
+		if err != nil {
+			return l.s.gaveUp(uid, err)
 		}
 		hits = append(hits, Hit{UID: uid, Arrived: arrived[uid].date, Header: h, Validity: data.UIDValidity})
 		return nil
