@@ -20,7 +20,7 @@ import (
 	"postroom/threads"
 )
 
-var long = flag.Bool("long", false, "damage every archive, not one")
+var long = flag.Bool("long", false, "damage every archive in five ways, not one in one")
 
 // corpusDir is where the collections of real mail lie.
 func corpusDir(t testing.TB) string {
@@ -186,10 +186,12 @@ func TestArchives(t *testing.T) {
 		testFloors(t, twisted, 0.998, 0.983)
 	})
 	t.Run("damage", func(t *testing.T) {
-		testDamage(t, usrp)
-		if *long {
-			testDamage(t, twisted)
+		if !*long {
+			testDamage(t, usrp, 1)
+			return
 		}
+		testDamage(t, usrp, 5)
+		testDamage(t, twisted, 5)
 	})
 	t.Run("two lists", func(t *testing.T) { testTwoLists(t, usrp, twisted) })
 }

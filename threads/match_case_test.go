@@ -23,6 +23,10 @@ const (
 		"If it does not click at all, write down the number that stands beneath it and send it to us."
 )
 
+// digestText is what an answer to a list's digest quotes.
+const digestText = "Send submissions to the list by mail, and write to the address below if you want to leave it or to reach the person who runs it. " +
+	"When you answer, please change the subject so that it says more than the name of this digest."
+
 func outlook(children int) string {
 	return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x01", 22) + strings.Repeat("child", children)))
 }
@@ -74,7 +78,13 @@ func TestMatchWithoutIDs(t *testing.T) {
 		"a quotation of our answer": {func(m *Mail) {
 			m.ReplyMark, m.SubjectBase, m.Text = false, "Lid stuck", quoteOf(ourText)
 		}, day, 2, BySubject},
-		"a quotation of her own text": {func(m *Mail) { m.ReplyMark, m.Text = false, quoteOf(longText) }, day, 0, ByNothing},
+		"a quotation of her own text":          {func(m *Mail) { m.ReplyMark, m.Text = false, quoteOf(longText) }, day, 0, ByNothing},
+		"answers, and quotes our answer":       {func(m *Mail) { m.SubjectBase, m.Text = "Lid stuck", quoteOf(ourText) }, day, 2, BySubject},
+		"answers, and quotes what nobody said": {func(m *Mail) { m.Text = quoteOf(digestText) }, day, 0, ByNothing},
+		"answers, and quotes a few such words": {func(m *Mail) { m.Text = "> Send submissions to the list\n\nYes.\n" }, day, 1, BySubject},
+		"answers history, whose text was not read": {func(m *Mail) {
+			m.From[0].Addr, m.SubjectBase, m.Text = "ann@office.example", "Toner", quoteOf(digestText)
+		}, day, 3, BySubject},
 		"a stranger who quotes us": {func(m *Mail) {
 			m.From[0].Addr, m.ReplyMark, m.SubjectBase, m.Text = "eve@other.example", false, "Lid stuck", quoteOf(ourText)
 		}, day, 0, ByNothing},

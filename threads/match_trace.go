@@ -37,6 +37,9 @@ func byThreadIndex(ix Index, m *Mail) ID {
 // while it is active: a reply mark says that it is an answer, or a quotation of
 // what others wrote there. A stranger is never joined so, whatever the subject.
 //
+// A mail that quotes at length and none of it from there answers something
+// else, a list's digest perhaps, and is not joined.
+//
 // A mail that names ids we do not know answers a mail we never saw, unless a
 // relay or client changed the id of an answer of ours: we must have sent that
 // person one.
@@ -57,7 +60,7 @@ func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
 		active := ix.Active(conv)
 		return active.IsZero() || at.Sub(active) > activeFor
 	})
-	if m.ReplyMark && len(alive) == 1 {
+	if m.ReplyMark && len(alive) == 1 && !foreign(ix, m, alive[0]) {
 		return alive[0]
 	}
 	// Of several under one subject it is the one that the mail quotes.

@@ -16,17 +16,22 @@ const (
 	textRunes  = 2000 // of a text that count
 	keptRuns   = 6    // of a text, in the index
 	askedRuns  = 16   // of a quotation, looked up: it holds older mails too
+	toldRuns   = 4    // that a quotation must have to tell anything: about ten words
 )
 
 // saidTraces are the traces of a text somebody wrote under a base subject:
-// what was said, and that it was this person who said it.
+// that something was said, what, and that it was this person who said it.
 func saidTraces(text, base, person string) []Trace {
 	topic := topicOf(base)
 	if topic == "" {
 		return nil
 	}
-	var list []Trace
-	for _, r := range sampleRuns(text, keptRuns) {
+	runs := sampleRuns(text, keptRuns)
+	if len(runs) == 0 {
+		return nil
+	}
+	list := []Trace{trace(traceQuote, topic)}
+	for _, r := range runs {
 		list = append(list, trace(traceQuote, topic, r), trace(traceOwn, topic, r, AddressKey(person)))
 	}
 	return list
@@ -47,6 +52,19 @@ func quotes(ix Index, m *Mail, person string, conv ID) bool {
 		}
 	}
 	return n >= keptRuns
+}
+
+// foreign reports whether a mail quotes at length, and nothing of it was said
+// in a conversation. Where no text was read, of history, nobody can tell.
+func foreign(ix Index, m *Mail, conv ID) bool {
+	runs := sampleRuns(markedLines(m.Text), askedRuns)
+	topic := topicOf(m.SubjectBase)
+	if len(runs) < toldRuns || !slices.Contains(ix.Traces(trace(traceQuote, topic)), conv) {
+		return false
+	}
+	return !slices.ContainsFunc(runs, func(r string) bool {
+		return slices.Contains(ix.Traces(trace(traceQuote, topic, r)), conv)
+	})
 }
 
 // markedLines are the lines of a text that bear a quotation mark (RFC 3676
