@@ -10,11 +10,6 @@ import (
 	"postroom/threads"
 )
 
-// oldAfter is how long nothing may happen in a conversation for a mail with
-// another subject to still be part of it. Nobody closes conversations here, so
-// silence stands for that.
-const oldAfter = 90 * 24 * time.Hour
-
 // Rules are what a rehearsal goes by.
 type Rules struct {
 	// Names are the addresses of the mailbox. Without them nobody knows whose
@@ -243,8 +238,10 @@ func (r *Rehearsal) received(d *Decision, in threads.MailIn, now time.Time) erro
 // that a new one continues.
 func (r *Rehearsal) conversation(in threads.MailIn, now time.Time) (c *kept, old threads.ID) {
 	if c, ok := r.convs[in.Found.Conversation]; ok {
-		silent := now.Sub(c.heard) > oldAfter && in.Class != threads.ClassAutoReply && in.Class != threads.ClassBounce
-		if !silent || strings.EqualFold(c.SubjectBase, in.Mail.SubjectBase) || in.Authority.Doubt != "" {
+		// Nobody closes conversations here: as in history, silence makes them old.
+		asHistory := threads.Conversation{State: threads.StateHistory, SubjectBase: c.SubjectBase}
+		machine := in.Class == threads.ClassAutoReply || in.Class == threads.ClassBounce
+		if machine || in.Authority.Doubt != "" || !threads.BeginsAnew(&asHistory, in.Mail, c.heard, now) {
 			return c, 0
 		}
 		old = c.ID

@@ -92,7 +92,7 @@ func TestRehearsal(t *testing.T) {
 
 		{"old with another subject, old with the same", Rules{}, []Clocked{
 			post(monday, toUs+"Subject: Printer; Message-ID: <1@c.example>", "It burns."),
-			post(monday.Add(91*day), toUs+"Subject: Re: Printer; Message-ID: <2@c.example>; In-Reply-To: <1@c.example>", "Again."),
+			post(monday.Add(91*day), toUs+"Subject: Re: [External]  printer!; Message-ID: <2@c.example>; In-Reply-To: <1@c.example>", "Again."),
 			post(monday.Add(182*day), toUs+"Subject: Scanner; Message-ID: <3@c.example>; In-Reply-To: <2@c.example>", "Other."),
 			post(monday.Add(182*day), toUs+"Subject: Re: Scanner; Message-ID: <4@c.example>; In-Reply-To: <3@c.example>", "More."),
 			post(monday.Add(200*day), toUs+"Subject: Copier; Message-ID: <5@c.example>; In-Reply-To: <4@c.example>", "Young yet."),
