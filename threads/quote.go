@@ -83,6 +83,8 @@ func markedLines(text string) string {
 // words begin. Every ideograph and kana is a word.
 func foldText(text string) (runes []rune, starts []int) {
 	inWord := false
+	runes = make([]rune, 0, min(len(text), textRunes))
+	starts = make([]int, 0, cap(runes)/5)
 	for _, r := range text {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			inWord = false
@@ -106,7 +108,7 @@ func sampleRuns(text string, n int) []string {
 		hash uint64
 		at   int
 	}
-	var all []run
+	all := make([]run, 0, len(starts))
 	for _, at := range starts {
 		if at+runLetters > len(runes) {
 			break

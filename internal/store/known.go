@@ -32,13 +32,19 @@ func (tx *Tx) AddKnown(id string, k threads.Known) error {
 	if !changed {
 		return nil
 	}
-	return tx.put(bMessageIDs, idKey(id), list)
+	return tx.bucket(bMessageIDs).Put(idKey(id), encodeKnowns(list))
 }
 
 func (tx *Tx) knowns(id string) ([]threads.Known, error) {
-	var list []threads.Known
-	_, err := tx.get(bMessageIDs, idKey(id), &list)
-	return list, err
+	data := tx.bucket(bMessageIDs).Get(idKey(id))
+	if data == nil {
+		return nil, nil
+	}
+	list, err := decodeKnowns(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading what %q stands for: %w", id, err)
+	}
+	return list, nil
 }
 
 func tokenKey(token string) []byte {

@@ -14,6 +14,7 @@ import (
 // transaction with all that follow it; a copy of the file is kept before.
 var migrations = [schemaVersion]func(*Tx) error{
 	1: refold,
+	2: asItIs,
 }
 
 // migrate brings an older file to the version this one writes. The copy is
@@ -77,3 +78,7 @@ func refold(tx *Tx) error {
 	}
 	return nil
 }
+
+// asItIs changes nothing: version 3 writes what ids stand for in a form that
+// version 2 cannot read, and reads both.
+func asItIs(*Tx) error { return nil }

@@ -16,7 +16,7 @@ package store
 //	conversations  conversation/8                  → Head      the folded state, derived from events
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
 //	events         conversation/8 n/4              → event     opaque here; threads encodes it
-//	message-ids    id, or '#'+SHA-256 of a long one → []Known  which mail an id stands for
+//	message-ids    id, or '#'+SHA-256 of a long one → knownVersion, []Known   which mails an id stands for; before version 3 JSON
 //	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
 //	active         conversation/8                  → octet, unix/8     when its newest mail came or went
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
@@ -36,7 +36,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 2
+const schemaVersion = 3
 
 const recordVersion = 1
 
