@@ -235,6 +235,16 @@ func rate(s string) strength {
 	if !colon && digits < 5 {
 		return notAttribution
 	}
+	if !colon && !dated(s) {
+		return notAttribution
+	}
+	if !colon && !(strings.ContainsRune(s, '@') && strings.Count(s, "<") > strings.Count(s, ">")) {
+		// Only a verb at the end counts.
+		if _, last := hasVerb(strings.ToLower(ending(s, 64))); last {
+			return strongAttribution
+		}
+		return notAttribution
+	}
 	verb, last := hasVerb(strings.ToLower(s))
 	address := strings.ContainsRune(s, '@')
 	switch {
@@ -250,6 +260,16 @@ func rate(s string) strength {
 		return strongAttribution // the line was cut inside the address
 	}
 	return notAttribution
+}
+
+// ending is the end of s, at most n octets before the marks a line ends with.
+func ending(s string, n int) string {
+	s = strings.TrimRight(s, " :：-*_\u00a0\t\u202c\u2069")
+	from := max(len(s)-n, 0)
+	for from < len(s) && !utf8.RuneStart(s[from]) {
+		from++
+	}
+	return s[from:]
 }
 
 // hasVerb finds a verb; last says that nothing but the colon follows it.

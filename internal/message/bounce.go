@@ -136,9 +136,21 @@ func statusType(t string) bool {
 
 // textOfReport is the beginning of a part of a report.
 func (m *Message) textOfReport(p *Part) string {
-	raw, _ := io.ReadAll(io.LimitReader(m.Open(p), maxReport))
-	text, _ := decodeCharset(raw, p.Params["charset"])
+	text, _ := decodeCharset(m.beginning(p), p.Params["charset"])
 	return plainLines(text)
+}
+
+// beginning is the decoded beginning of a part of a report. It must not be
+// changed.
+func (m *Message) beginning(p *Part) []byte {
+	raw, ok := m.leaves.text[p]
+	if !ok {
+		raw, ok = m.plainBody(p)
+	}
+	if !ok {
+		raw, _ = io.ReadAll(io.LimitReader(m.Open(p), maxReport))
+	}
+	return raw[:min(len(raw), maxReport)]
 }
 
 // reportText is what a report says to people, shown or not.

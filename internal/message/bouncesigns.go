@@ -1,6 +1,10 @@
 package message
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
 
 // reportEvidence tells a delivery report from other mail: by its type, or by
 // signs of which one alone proves nothing. A person can be called postmaster,
@@ -116,7 +120,7 @@ func failureSubject(s string) bool {
 
 // failureText looks for the words of a report at the start of a text.
 func failureText(text string) bool {
-	s := strings.ToLower(strings.Join(strings.Fields(clip(text, 6<<10)), " "))
+	s := flatWords(clip(text, 6<<10))
 	for _, p := range []string{"could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "cannot be delivered", "can not be delivered", "was not delivered", "wasn't delivered", "not been delivered", "has not been delivered", "unable to deliver", "wasn't able to deliver", "was unable to deliver", "delivery failed", "delivery has failed", "delivery to the following", "delivery to these recipients", "delivery of your message", "delivery status notification", "following address", "following recipient",
 		"undeliverable", "undelivered", "did not reach", "failed to deliver", "permanent error", "permanent fatal error", "permanent failure", "fatal errors", "transcript of session", "returned to sender", "returned unopened", "user unknown", "unknown user", "no such user", "mailbox unavailable", "mailbox is full", "unrouteable", "host unknown", "i'm sorry to have to inform you", "could not be sent", "failed permanently", "error occurred while", "message was rejected", "rejected by the recipient", "final-recipient:", "message returned", "have failed", "has failed", "over quota", "delivery error",
 		"transaction failed", "mail system at host", "nicht zugestellt", "nicht erreicht", "konnte nicht", "unzustellbar", "n'a pas pu", "n'a pas été", "no pudo", "no se pudo", "não pôde", "não foi entregue", "impossibile", "niet worden bezorgd", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못", "not our customer", "are not member", "is not a member", "delayed", "still being retried", "retry", "successfully delivered", "does not exist"} {
@@ -129,11 +133,9 @@ func failureText(text string) bool {
 
 // actionOfText judges a report that has no fields.
 func actionOfText(subject, text string) string {
-	s := strings.ToLower(subject + "\n" + strings.Join(strings.Fields(clip(text, 3<<10)), " "))
-	for _, p := range []string{"(delay)", "delayed mail", "still being retried", "warning: message", "will continue trying", "will keep trying", "delivery attempts will continue", "no action is required", "notification: warning", "you do not need to resend", "do not need to resend", "will retry", "still trying"} {
-		if strings.Contains(s, p) {
-			return "delayed"
-		}
+	s := strings.ToLower(subject) + "\n" + flatWords(clip(text, 3<<10))
+	if saysDelayed(s) {
+		return "delayed"
 	}
 	for _, p := range []string{"successfully delivered", "was delivered", "delivery successful", "relayed to", "(success)"} {
 		if strings.Contains(s, p) && !strings.Contains(s, "not "+p) {
@@ -141,6 +143,48 @@ func actionOfText(subject, text string) string {
 		}
 	}
 	return "failed"
+}
+
+// saysDelayed looks for each word first that several phrases share.
+func saysDelayed(s string) bool {
+	return hasPhrase(s, "delay", "(delay)", "delayed mail") ||
+		hasPhrase(s, "still ", "still being retried", "still trying") ||
+		hasPhrase(s, "warning", "warning: message", "notification: warning") ||
+		hasPhrase(s, "will ", "will continue trying", "will keep trying", "delivery attempts will continue", "will retry") ||
+		strings.Contains(s, "no action is required") || strings.Contains(s, "do not need to resend")
+}
+
+// hasPhrase reports one of the phrases in s; word is in all of them.
+func hasPhrase(s, word string, phrases ...string) bool {
+	if !strings.Contains(s, word) {
+		return false
+	}
+	for _, p := range phrases {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// flatWords is a text in lower case with one blank between its words.
+func flatWords(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return strings.ToLower(strings.Join(strings.Fields(s), " "))
+		case c == ' ' || c >= '\t' && c <= '\r':
+			if n := len(out); n > 0 && out[n-1] != ' ' {
+				out = append(out, ' ')
+			}
+		case 'A' <= c && c <= 'Z':
+			out = append(out, c|0x20)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(bytes.TrimRight(out, " "))
 }
 
 // carriesProgram reports an attachment of the kind worms come in.

@@ -12,6 +12,12 @@ import (
 // It is zero when there is none.
 func parseDate(s string) time.Time {
 	s = oneLine(clip(s, 200))
+	// The form most mail has, tried first: package mail tries it late.
+	if t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", withoutComment(s)); err == nil && saneYear(t.Year()) {
+		if name, _ := t.Zone(); name == "" || name == "UTC" || name == "GMT" {
+			return t
+		}
+	}
 	if t, err := mail.ParseDate(s); err == nil && saneYear(t.Year()) {
 		// Of a zone it has by name only it does not know the offset.
 		if name, _ := t.Zone(); name == "" || name == "UTC" || name == "GMT" {
@@ -21,6 +27,14 @@ func parseDate(s string) time.Time {
 	var d looseDate
 	d.read(s)
 	return d.time()
+}
+
+// withoutComment takes the name of the zone off: "+0100 (CET)".
+func withoutComment(s string) string {
+	if i := strings.IndexByte(s, '('); i > 0 && strings.IndexByte(s[i:], ')') == len(s)-i-1 {
+		return strings.TrimRight(s[:i], " ")
+	}
+	return s
 }
 
 func saneYear(y int) bool { return y >= 1900 && y < 2200 }

@@ -58,9 +58,12 @@ func (m *Message) readLeaves() {
 			m.leaves.kept += n
 			m.leaves.text[p] = m.keep(p, w)
 			m.leaves.size[p] = int64(len(m.leaves.text[p]))
+		} else if raw, ok := m.plainBody(p); ok {
+			w.Write(raw)
+			m.leaves.size[p] = int64(len(raw))
 		} else {
-			if buf == nil {
-				buf = make([]byte, 32<<10)
+			if want := int(min(n+1, 32<<10)); len(buf) < want {
+				buf = make([]byte, want)
 			}
 			n, err := io.CopyBuffer(onlyWriter{w}, onlyReader{m.Open(p)}, buf)
 			if err != nil {
@@ -128,6 +131,15 @@ func (m *Message) inMemory(p *Part, harm *string) ([]byte, bool) {
 	return raw, true
 }
 
+// plainBody is the body of a leaf that has no transfer encoding, of a mail
+// that is in memory as a whole. It must not be changed.
+func (m *Message) plainBody(p *Part) ([]byte, bool) {
+	if p.Encoding == "base64" || p.Encoding == "quoted-printable" {
+		return nil, false
+	}
+	return m.inMemory(p, nil)
+}
+
 type (
 	onlyReader struct{ io.Reader }
 	onlyWriter struct{ io.Writer }
@@ -176,7 +188,9 @@ func (l *lineHash) reset() { l.lines, l.blanks, l.cr, l.out = 0, l.blanks[:0], f
 
 func (l *lineHash) Write(p []byte) (int, error) {
 	n := len(p)
-	l.out = l.out[:0]
+	if l.out = l.out[:0]; cap(l.out) == 0 {
+		l.out = make([]byte, 0, min(len(p), 16<<10))
+	}
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\n')
 		seg := p

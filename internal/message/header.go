@@ -120,6 +120,9 @@ func (s *headerScan) field(l line) {
 		s.cut = true
 		return
 	}
+	if s.fields == nil {
+		s.fields = make(Header, 0, 8)
+	}
 	s.fields = append(s.fields, Field{Name: name, Offset: l.start + int64(len(l.text)-len(text)), Length: l.end - l.start - int64(len(l.text)-len(text))})
 	s.value = append(s.value, value...)
 }

@@ -37,12 +37,24 @@ func newLineReader(src io.ReaderAt, size int64) *lineReader {
 	}
 	r := &lineReader{src: src, size: size, buf: make([]byte, 0, n), mark: '\n'}
 	r.fill()
-	// Mail written by old Macs ends its lines with CR alone.
+	r.chooseMark()
+	return r
+}
+
+// newMemoryReader reads the lines of octets in memory.
+func newMemoryReader(raw []byte) *lineReader {
+	r := &lineReader{size: int64(len(raw)), buf: raw, eof: true, mark: '\n'}
+	r.chooseMark()
+	return r
+}
+
+// chooseMark looks how lines end: mail written by old Macs ends them with CR
+// alone.
+func (r *lineReader) chooseMark() {
 	head := r.buf[:min(len(r.buf), window)]
 	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
 		r.mark = '\r'
 	}
-	return r
 }
 
 // fill moves what is unread to the front of the window and reads on.

@@ -11,7 +11,7 @@ import (
 // lines that begin with the address, in the transcript of the session, in a
 // sentence; else they are those of the mail returned.
 func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
-	if strings.Contains(strings.ToLower(text), "final-recipient:") {
+	if namesFinal(text) {
 		if list := addressed(readStatus(text)); len(list) > 0 {
 			return list
 		}
@@ -25,16 +25,30 @@ func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
 		list = m.returnedRecipients(returned)
 	}
 	action := actionOfText(m.Mail.Subject, text)
-	all := errorStatus(strings.Join(n.lines, " "), action)
 	for i := range list {
 		r := &list[i]
 		r.Action = action
 		if r.Status = errorStatus(r.Diagnostic, action); r.Status == "" && len(list) == 1 {
-			r.Status = all
+			r.Status = errorStatus(strings.Join(n.lines, " "), action)
 		}
 		r.Diagnostic = clip(oneLine(r.Diagnostic), maxDiagnostic)
 	}
 	return list
+}
+
+// namesFinal reports the name of a field of RFC 3464 in a text.
+func namesFinal(text string) bool {
+	const name = "final-recipient:"
+	for at := 0; ; at++ {
+		i := strings.IndexByte(text[at:], '-')
+		if i < 0 {
+			return false
+		}
+		at += i
+		if from := at - len("final"); from >= 0 && from+len(name) <= len(text) && strings.EqualFold(text[from:from+len(name)], name) {
+			return true
+		}
+	}
 }
 
 // errorStatus finds the first code of RFC 3463 that fits the action: a
@@ -127,6 +141,9 @@ func (n *recipientSearch) search() {
 // collect takes what a way finds; with senders only those.
 func (n *recipientSearch) collect(way func(string) (addr, rest string), senders bool) {
 	for i, l := range n.lines {
+		if strings.IndexByte(l, '@') < 0 {
+			continue // no way finds an address
+		}
 		addr, rest := way(l)
 		if addr == "" || n.senders[threads.AddressKey(addr)] != senders || senders && machineAddress(addr) {
 			continue
@@ -150,8 +167,10 @@ func (n *recipientSearch) diagnostic(i int, rest string, way func(string) (addr,
 			}
 			continue
 		}
-		if a, _ := way(n.lines[j]); a != "" {
-			break
+		if strings.IndexByte(t, '@') >= 0 {
+			if a, _ := way(n.lines[j]); a != "" {
+				break
+			}
 		}
 		rest += " " + t
 	}

@@ -1,7 +1,7 @@
 package message
 
 import (
-	"io"
+	"bytes"
 	"strings"
 
 	"postroom/threads"
@@ -62,14 +62,12 @@ func (m *Message) misplacedHeader(b *threads.Bounce, ids *idList) {
 
 // headerOf reads the header block at the start of a leaf.
 func (m *Message) headerOf(p *Part) Header {
-	raw, _ := io.ReadAll(io.LimitReader(m.Open(p), maxReport))
-	return readHeaderBlock(raw)
+	return readHeaderBlock(m.beginning(p))
 }
 
 // readHeaderBlock reads one header block from memory.
 func readHeaderBlock(raw []byte) Header {
-	src := strings.NewReader(strings.TrimLeft(string(raw), "\r\n \t"))
-	s := &treeScan{r: newLineReader(src, src.Size()), note: func(string) {}}
+	s := &treeScan{r: newMemoryReader(bytes.TrimLeft(raw, "\r\n \t")), note: func(string) {}}
 	p := &Part{}
 	s.header(p, true)
 	return p.Header
@@ -97,6 +95,9 @@ func headerInText(text string) Header {
 			continue
 		}
 		last = -1
+		if t == "" || t[0]|0x20 != 'm' && t[0]|0x20 != 'r' && t[0]|0x20 != 'i' {
+			continue // none of the fields below
+		}
 		name, value, ok := splitField([]byte(t))
 		if !ok || len(h) > 20 {
 			continue
@@ -139,8 +140,8 @@ func returnedType(t string) bool {
 func splitReport(text string) (lines []string, below string) {
 	at := 0
 	for l := range strings.SplitAfterSeq(text, "\n") {
-		if t := strings.ToLower(strings.TrimSpace(l)); returnedStarts(l) && !strings.HasPrefix(t, "message details:") {
-			if !strings.HasPrefix(t, "received:") && !strings.HasPrefix(t, "return-path:") {
+		if returnedStarts(l) && !startsWith(l, "message details:") {
+			if !startsWith(l, "received:", "return-path:") {
 				at += len(l)
 			}
 			return lines, strings.TrimLeft(text[at:], "\n")
@@ -163,16 +164,33 @@ func unindent(s string) string {
 
 // returnedStarts reports the line below which a returned mail stands.
 func returnedStarts(l string) bool {
-	t := strings.ToLower(strings.TrimSpace(l))
-	if strings.HasPrefix(t, "original message follows") || strings.HasPrefix(t, "message details:") || strings.HasPrefix(t, "original mail as follows") ||
-		strings.HasPrefix(t, "received:") || strings.HasPrefix(t, "return-path:") {
-		return true
+	t := strings.TrimSpace(l)
+	if t == "" {
+		return false
 	}
-	if !strings.HasPrefix(t, "-") {
-		return strings.HasPrefix(t, "original message headers") || strings.HasPrefix(t, "message headers follow")
+	switch t[0] | 0x20 {
+	case 'o':
+		return startsWith(t, "original message follows", "original mail as follows", "original message headers")
+	case 'm':
+		return startsWith(t, "message details:", "message headers follow")
+	case 'r':
+		return startsWith(t, "received:", "return-path:")
+	case '-':
+		t = strings.ToLower(t)
+		for _, p := range []string{"copy of the message", "original message", "unsent message", "returned message", "header of the original"} {
+			if strings.Contains(t, p) {
+				return true
+			}
+		}
 	}
-	for _, p := range []string{"copy of the message", "original message", "unsent message", "returned message", "header of the original"} {
-		if strings.Contains(t, p) {
+	return false
+}
+
+// startsWith reports a line that begins with one of the words, in any case.
+func startsWith(l string, words ...string) bool {
+	l = strings.TrimSpace(l)
+	for _, w := range words {
+		if len(l) >= len(w) && strings.EqualFold(l[:len(w)], w) {
 			return true
 		}
 	}
