@@ -224,6 +224,9 @@ func mayStart(s string) bool {
 
 // ends reports a line that ends as attributions do.
 func ends(s string) bool {
+	if n := len(s); n > 0 && (letter(s[n-1]) || s[n-1] == ',') {
+		return s[n-1] == ':'
+	}
 	s = strings.TrimRight(s, " \t*_\u00a0\u200f\u200e-\u202c\u2069")
 	return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：")
 }
@@ -236,6 +239,14 @@ func rate(s string) strength {
 		return notAttribution
 	}
 	if !colon && !dated(s) {
+		return notAttribution
+	}
+	if colon && digits == 0 && !strings.ContainsRune(s, '@') {
+		if len(s) < 120 {
+			if _, last := hasVerb(strings.ToLower(ending(s, 64))); last {
+				return weakAttribution
+			}
+		}
 		return notAttribution
 	}
 	if !colon && !(strings.ContainsRune(s, '@') && strings.Count(s, "<") > strings.Count(s, ">")) {
@@ -287,7 +298,8 @@ func hasVerb(lower string) (found, last bool) {
 
 // dated reports a time of day, or a date of digits.
 func dated(s string) bool {
-	if strings.ContainsAny(s, "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹") {
+	plain := asciiText(s)
+	if !plain && strings.ContainsAny(s, "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹") {
 		return true
 	}
 	for i := 1; i+1 < len(s); i++ {
@@ -295,7 +307,7 @@ func dated(s string) bool {
 			return true
 		}
 	}
-	return strings.ContainsAny(s, "年月日년월일")
+	return !plain && strings.ContainsAny(s, "年月日년월일")
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
@@ -303,10 +315,28 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 // countDigits counts the digits of every script.
 func countDigits(s string) int {
 	n := 0
-	for _, r := range s {
-		if r >= '0' && r <= '9' || r >= 0x80 && unicode.IsDigit(r) {
+	for i, c := range []byte(s) {
+		if c >= utf8.RuneSelf {
+			for _, r := range s[i:] {
+				if unicode.IsDigit(r) {
+					n++
+				}
+			}
+			return n
+		}
+		if digit(c) {
 			n++
 		}
 	}
 	return n
+}
+
+// asciiText reports a text of ASCII alone.
+func asciiText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

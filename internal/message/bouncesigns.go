@@ -118,17 +118,19 @@ func failureSubject(s string) bool {
 	return false
 }
 
-// failureText looks for the words of a report at the start of a text.
+// failureText looks for the words of a report at the start of a text: for the
+// word that many phrases share before these.
 func failureText(text string) bool {
 	s := flatWords(clip(text, 6<<10))
-	for _, p := range []string{"could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "cannot be delivered", "can not be delivered", "was not delivered", "wasn't delivered", "not been delivered", "has not been delivered", "unable to deliver", "wasn't able to deliver", "was unable to deliver", "delivery failed", "delivery has failed", "delivery to the following", "delivery to these recipients", "delivery of your message", "delivery status notification", "following address", "following recipient",
-		"undeliverable", "undelivered", "did not reach", "failed to deliver", "permanent error", "permanent fatal error", "permanent failure", "fatal errors", "transcript of session", "returned to sender", "returned unopened", "user unknown", "unknown user", "no such user", "mailbox unavailable", "mailbox is full", "unrouteable", "host unknown", "i'm sorry to have to inform you", "could not be sent", "failed permanently", "error occurred while", "message was rejected", "rejected by the recipient", "final-recipient:", "message returned", "have failed", "has failed", "over quota", "delivery error",
-		"transaction failed", "mail system at host", "nicht zugestellt", "nicht erreicht", "konnte nicht", "unzustellbar", "n'a pas pu", "n'a pas été", "no pudo", "no se pudo", "não pôde", "não foi entregue", "impossibile", "niet worden bezorgd", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못", "not our customer", "are not member", "is not a member", "delayed", "still being retried", "retry", "successfully delivered", "does not exist"} {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
+	return hasPhrase(s, "deliver", "could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "cannot be delivered", "can not be delivered", "was not delivered", "wasn't delivered", "not been delivered", "has not been delivered", "unable to deliver", "wasn't able to deliver", "was unable to deliver", "delivery failed", "delivery has failed", "delivery to the following", "delivery to these recipients", "delivery of your message", "delivery status notification", "undeliverable", "undelivered", "failed to deliver", "delivery error", "successfully delivered") ||
+		hasPhrase(s, "permanent", "permanent error", "permanent fatal error", "permanent failure", "failed permanently") ||
+		hasPhrase(s, "returned", "returned to sender", "returned unopened", "message returned") ||
+		hasPhrase(s, "user", "user unknown", "unknown user", "no such user") ||
+		hasPhrase(s, "mailbox ", "mailbox unavailable", "mailbox is full") ||
+		hasPhrase(s, "following ", "following address", "following recipient") ||
+		hasPhrase(s, "fail", "have failed", "has failed", "transaction failed") ||
+		hasPhrase(s, "", "did not reach", "fatal errors", "transcript of session", "unrouteable", "host unknown", "i'm sorry to have to inform you", "could not be sent", "error occurred while", "message was rejected", "rejected by the recipient", "final-recipient:", "over quota", "mail system at host", "nicht zugestellt", "nicht erreicht", "konnte nicht", "unzustellbar", "n'a pas pu", "no pudo", "no se pudo", "impossibile", "niet worden bezorgd", "not our customer", "are not member", "is not a member", "delayed", "still being retried", "retry", "does not exist") ||
+		!asciiText(s) && hasPhrase(s, "", "n'a pas été", "não pôde", "não foi entregue", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못")
 }
 
 // actionOfText judges a report that has no fields.

@@ -13,12 +13,16 @@ import (
 // folded or encoded it anew.
 func (m *Message) headerDigest() string {
 	h := sha256.New()
+	var text []byte
 	for _, name := range []string{"Message-Id", "Date", "From", "Subject", "References"} {
 		io.WriteString(h, name)
 		for _, v := range m.Header.All(name) {
 			// Folding may put blanks anywhere.
-			io.WriteString(h, "\n")
-			io.WriteString(h, strings.Join(strings.Fields(decodeWords(v, m.hint)), ""))
+			text = append(text[:0], '\n')
+			for f := range strings.FieldsSeq(decodeWords(v, m.hint)) {
+				text = append(text, f...)
+			}
+			h.Write(text)
 		}
 		io.WriteString(h, "\n\n")
 	}

@@ -151,7 +151,19 @@ func splitField(text []byte) (name string, value []byte, ok bool) {
 	if len(key) == 0 {
 		return "", nil, false
 	}
-	return string(key), bytes.TrimLeft(text[i+1:], " \t"), true
+	return fieldName(key), bytes.TrimLeft(text[i+1:], " \t"), true
+}
+
+// fieldName is a name as a string. Those that most mail has are constants:
+// they need no memory of their own.
+func fieldName(key []byte) string {
+	for _, name := range [...]string{"Received", "Return-Path", "Date", "From", "To", "Subject", "Message-ID", "Message-Id", "MIME-Version", "Mime-Version",
+		"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-Description", "X-Mailer", "References", "In-Reply-To", "Delivered-To"} {
+		if len(name) == len(key) && name == string(key) {
+			return name
+		}
+	}
+	return string(key)
 }
 
 // problems tells what was wrong with the block.
