@@ -10,6 +10,10 @@
 // engineer's mail may do, and [Step] answers with the events and [Effect]s
 // that follow. The caller commits both in one transaction.
 //
+// Conversations are never merged or renumbered. Where a mail arrives after
+// mails that answer it and were told apart, it joins the older conversation,
+// and so does what answers it; the younger one goes on by itself.
+//
 // The way through it: mail.go holds the facts of a mail; token.go the
 // addresses and ids we give away; event.go and conversation.go the history and
 // its state; match.go, classify.go and authority.go the judgement; step.go

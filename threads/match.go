@@ -92,17 +92,8 @@ func byIDs(ix Index, m *Mail) (ID, Reason, Known) {
 			return k.Conversation, ByReferences, Known{}
 		}
 	}
-	// A mail that arrives after its answer: the answer named it.
-	for _, id := range append([]string{m.MessageID}, slices.Concat(m.InReplyTo, m.References)...) {
-		if common(m, id) {
-			if conv := newest(ix.Traces(digestTrace(m, id))); conv != 0 {
-				return conv, ByAncestor, Known{}
-			}
-			continue
-		}
-		if k, ok := firstWith(lookup(ix, id), mentioned); ok {
-			return k.Conversation, ByAncestor, Known{}
-		}
+	if conv := byAncestor(ix, m); conv != 0 {
+		return conv, ByAncestor, Known{}
 	}
 	for _, id := range m.References {
 		if k, ok := firstWith(lookup(ix, id), root); ok {
@@ -110,6 +101,25 @@ func byIDs(ix Index, m *Mail) (ID, Reason, Known) {
 		}
 	}
 	return 0, ByNothing, Known{}
+}
+
+// byAncestor finds the conversation that names the mail itself, which then
+// arrives after its answer, or a mail nobody saw that this one names too. A
+// late parent may stand between two conversations: it joins the older one,
+// and what answers it follows it there; what people saw is never renumbered.
+func byAncestor(ix Index, m *Mail) (oldest ID) {
+	for _, id := range append([]string{m.MessageID}, slices.Concat(m.InReplyTo, m.References)...) {
+		if common(m, id) {
+			if conv := newest(ix.Traces(digestTrace(m, id))); conv != 0 && oldest == 0 {
+				return conv
+			}
+			continue
+		}
+		if k, ok := firstWith(lookup(ix, id), mentioned); ok && (oldest == 0 || k.Conversation < oldest) {
+			oldest = k.Conversation
+		}
+	}
+	return oldest
 }
 
 func seen(k Known) bool      { return k.Kind != KnownMention && k.Kind != KnownRoot }

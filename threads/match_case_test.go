@@ -176,6 +176,34 @@ func TestLoops(t *testing.T) {
 	}
 }
 
+// TestLateParent: a mail that comes after two conversations, one that answers
+// it and an older one that answers what it answers, joins the older; so does
+// what answers it from then on.
+func TestLateParent(t *testing.T) {
+	x := NewMemIndex()
+	named := func(id, parent string) *Mail {
+		m := from("p" + id[1:2] + "@client.example")
+		m.MessageID, m.InReplyTo = id, []string{parent}
+		return m
+	}
+	uncle, child, parent := named("<3@x>", "<1@x>"), named("<4@x>", "<2@x>"), named("<2@x>", "<1@x>")
+	taken(x, uncle, 1, monday)
+	if f := Match(x, testNames, child, monday); f.Conversation != 0 {
+		t.Fatalf("the child: %+v", f)
+	}
+	taken(x, child, 2, monday)
+	f := Match(x, testNames, parent, monday)
+	if f.Conversation != 1 || f.Reason != ByAncestor {
+		t.Fatalf("the late parent: %+v", f)
+	}
+	taken(x, parent, 1, monday)
+	for m, conv := range map[*Mail]ID{named("<5@x>", "<2@x>"): 1, named("<6@x>", "<1@x>"): 1, named("<7@x>", "<4@x>"): 2} {
+		if f := Match(x, testNames, m, monday); f.Conversation != conv {
+			t.Errorf("%s, later: %+v, want %d", m.MessageID, f, conv)
+		}
+	}
+}
+
 // TestTwoMailsOfOneID: they are two mails, and an answer goes to the first.
 func TestTwoMailsOfOneID(t *testing.T) {
 	x := NewMemIndex()
