@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -149,6 +150,9 @@ func (c *command) rotationRollback() *cobra.Command {
 				return c.writeVersion(cmd.Context(), cfg, version)
 			}
 			client, err := admin.Dial(cfg.State.Dir)
+			if errors.Is(err, admin.ErrNotRunning) {
+				return fmt.Errorf("%w; with --write the file itself is rewritten, for the next start", err)
+			}
 			if err != nil {
 				return err
 			}

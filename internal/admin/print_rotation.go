@@ -24,7 +24,10 @@ func (p Printer) RotationStatus(s RotationStatus) error {
 	if s.Next == "" && s.Changes != nil {
 		p.para(&b, "", "  ", "somebody comes on duty, or goes off, at "+p.at(*s.Changes))
 	}
-	if s.Waiting > 0 {
+	switch {
+	case s.Waiting == 1:
+		b.WriteString("1 conversation waits for somebody\n")
+	case s.Waiting > 1:
 		fmt.Fprintf(&b, "%d conversations wait for somebody\n", s.Waiting)
 	}
 	if _, err := io.WriteString(p.Out, b.String()+"\n"); err != nil {

@@ -86,6 +86,8 @@ func durationHint(key, s string) string {
 	case err != nil || n <= 0 || n > 10_000:
 	case strings.HasPrefix(unit, "m"):
 		return fmt.Sprintf("did you mean \"%dm\"?", n)
+	case strings.HasPrefix(unit, "s"):
+		return `it counts whole minutes; the least is "1m"`
 	case strings.HasPrefix(unit, "h"):
 		return fmt.Sprintf("did you mean \"%dh\"?", n)
 	case strings.HasPrefix(unit, "d") && key == "offer_for":
