@@ -134,16 +134,25 @@ func (d *document) warn(f *file, r *threads.Rotation) {
 			note(c.offset, c.where, fmt.Sprintf("add team = %q to a topic, or take the team out", c.name.s), "no topic names it")
 		}
 	}
-	if r.Policy.NobodyOnDuty == threads.NobodyAnyone {
-		return
+	if gaps := weekGaps(r); gaps != "" {
+		note(f.engineers[0].offset, "", "mail that comes then waits; see nobody_on_duty", "nobody is on duty %s", gaps)
 	}
+}
+
+// weekGaps lists the times of an ordinary week in which nobody works, and in
+// which zone that is; "" where there are none, or where they do not matter.
+func weekGaps(r *threads.Rotation) string {
+	if r.Policy.NobodyOnDuty == threads.NobodyAnyone || len(r.Engineers) == 0 {
+		return ""
+	}
+	zone := r.Location
 	// A week in winter and one in summer, far from any change of clocks.
-	for _, from := range []time.Time{time.Date(2026, 1, 12, 0, 0, 0, 0, f.zone), time.Date(2026, 7, 13, 0, 0, 0, 0, f.zone)} {
+	for _, from := range []time.Time{time.Date(2026, 1, 12, 0, 0, 0, 0, zone), time.Date(2026, 7, 13, 0, 0, 0, 0, zone)} {
 		if gaps := unattended(r, from); gaps != "" {
-			note(f.engineers[0].offset, "", "mail that comes then waits; see nobody_on_duty", "nobody is on duty %s (%s)", gaps, f.zone)
-			return
+			return fmt.Sprintf("%s (%s)", gaps, zone)
 		}
 	}
+	return ""
 }
 
 // unattended lists the times of the week beginning at from in which nobody

@@ -46,6 +46,7 @@ func DescribeWith(old, new *threads.Rotation, now time.Time, open func(key strin
 	c.teams()
 	c.rest()
 	c.replies()
+	c.gaps()
 	return c.lines
 }
 

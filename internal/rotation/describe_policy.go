@@ -101,3 +101,18 @@ func sayList(list []string) string {
 		return text + " and " + list[n-1]
 	}
 }
+
+// gaps says which hours of the week an edit leaves to nobody, or no longer
+// does: who edits and saves sees no warning of `rotation check`.
+func (c *changes) gaps() {
+	if len(c.old.Engineers) == 0 {
+		return
+	}
+	switch was, is := weekGaps(c.old), weekGaps(c.new); {
+	case was == is:
+	case is != "":
+		c.say("nobody is on duty %s; mail that comes then waits", is)
+	case c.new.Policy.NobodyOnDuty != threads.NobodyAnyone:
+		c.say("somebody is on duty at every hour of the week")
+	}
+}

@@ -48,6 +48,7 @@ func TestDescribe(t *testing.T) {
 		}
 		return own + "[[topic]]\nname = \"tls\"\nsubject = [\"tls\"]\n" + team
 	}
+	const one = "[[engineer]]\nname = \"Eve\"\nemail = \"eve@acme.example\"\n"
 	core := func(members string) string { return "[[team]]\nname = \"core\"\nmembers = [" + members + "]\n" }
 	tests := []struct{ name, from, to, want string }{
 		{"nothing", before1, before1, ""},
@@ -67,6 +68,11 @@ func TestDescribe(t *testing.T) {
 		{"weight", before1, with("alice@acme.example\"", "alice@acme.example\"\nweight = 2"), "Alice's weight is now 2 (was 1)"},
 		{"limit", before1, with(bob, bob+"\nmax_open = 5"), "Bob Stone's limit is now 5 open conversations (was none)"},
 		{"hours", before1, with(bob, bob+"\nhours = \"Mon-Fri 09:00-17:30\""), "Bob Stone's hours are now Mon-Fri 09:00-17:30 (were always)"},
+		{"hours left to nobody", one, one + "hours = \"Mon-Fri 09:00-17:30\"\n", "Eve's hours are now Mon-Fri 09:00-17:30 (were always)\n" +
+			"nobody is on duty Mon 00:00 to Mon 09:00, Mon 17:30 to Tue 09:00, Tue 17:30 to Wed 09:00, Wed 17:30 to Thu 09:00, Thu 17:30 to Fri 09:00, Fri 17:30 to Mon 00:00 (UTC); mail that comes then waits"},
+		{"hours left to nobody no more", one + "hours = \"Sun 10:00-11:00\"\n", one, "Eve's hours are now always (were Sun 10:00-11:00)\nsomebody is on duty at every hour of the week"},
+		{"hours left to anyone", one, one + "hours = \"Sun 10:00-11:00\"\n[policy]\nnobody_on_duty = \"anyone\"\n",
+			"Eve's hours are now Sun 10:00-11:00 (were always)\nanyone gets new mail while nobody is on duty"},
 		{"alias", before1, with(bob, bob+"\naliases = [\"b@acme.example\"]"), "Bob Stone also writes from b@acme.example"},
 		{"topic", before1, with(bob, bob+"\ntopics = [\"tls\"]") + "[[topic]]\nname = \"tls\"\nsubject = [\"tls\"]\n", "Bob Stone now owns the topic tls\nthe topic tls is new"},
 		{"admins", before1, with("ops@", "it@"), "it@acme.example is an admin now\nops@acme.example is no longer an admin"},
