@@ -222,7 +222,8 @@ func survey(r *Rotation, req PickRequest) *poll {
 	sec := 0
 	for i := range r.Engineers {
 		e := &r.Engineers[i]
-		s.seen[i] = Considered{Key: e.Key, Weight: e.Share()}
+		x := &s.seen[i]
+		x.Key, x.Weight = e.Key, e.Share()
 		if z := r.Zone(e); z != zone {
 			zone, sec = z, weekSecond(req.Now.In(z))
 		}
@@ -257,7 +258,9 @@ func (s *poll) admit(i int) {
 		s.seen[i].Out = outFull
 		return
 	}
-	s.seen[i].Out = ""
+	if s.seen[i].Out != "" {
+		s.seen[i].Out = ""
+	}
 	s.eligible = append(s.eligible, i)
 }
 
@@ -334,8 +337,10 @@ func (s *poll) leavers(p *Pointers) []string {
 }
 
 func servedBy(key string, fresh, old map[string]Served) Served {
-	if v, ok := fresh[key]; ok {
-		return v
+	if len(fresh) > 0 {
+		if v, ok := fresh[key]; ok {
+			return v
+		}
 	}
 	return old[key]
 }
@@ -378,18 +383,26 @@ func (s *poll) setKey(candidates []int) string {
 	return fmt.Sprintf("%016x%016x", a, b)
 }
 
-// hashMember hashes eight octets at a time; a pick among a thousand people
+// hashMember hashes sixteen octets at a time; a pick among a thousand people
 // spends most of its time here otherwise. The length in the start value keeps
 // a key apart from the same key with zero octets behind it.
 func hashMember(key string, weight int) uint64 {
-	h := scramble(uint64(weight)<<32 | uint64(len(key)))
-	for len(key) >= 8 {
-		h = scramble(h ^ binary.LittleEndian.Uint64([]byte(key[:8])))
-		key = key[8:]
+	h := uint64(weight)<<32 | uint64(len(key))
+	for len(key) >= 16 {
+		h = fold(h, key[:16])
+		key = key[16:]
 	}
-	var tail [8]byte
+	var tail [16]byte
 	copy(tail[:], key)
-	return scramble(h ^ binary.LittleEndian.Uint64(tail[:]))
+	return scramble(fold(h, string(tail[:])))
+}
+
+// fold mixes sixteen octets into h.
+func fold(h uint64, block string) uint64 {
+	one := binary.LittleEndian.Uint64([]byte(block[:8]))
+	two := binary.LittleEndian.Uint64([]byte(block[8:16]))
+	hi, lo := bits.Mul64(one^h^0x9e3779b97f4a7c15, two^0xd6e8feb86659fd93)
+	return h ^ hi ^ lo
 }
 
 // scramble spreads h over all bits, so that sums of it do not meet.

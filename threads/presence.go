@@ -78,6 +78,9 @@ func (e *Engineer) awayAt(t time.Time) bool {
 			return true
 		}
 	}
+	if len(e.Calendar) == 0 {
+		return false
+	}
 	_, ok := spanAt(e.Calendar, t)
 	return ok
 }
