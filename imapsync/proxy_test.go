@@ -31,6 +31,9 @@ type proxy struct {
 	struck   bool
 }
 
+// slack is by how many commands a session may be shorter than the one counted.
+const slack = 4
+
 var commandLine = regexp.MustCompile(`(?m)^T\d+ (UID )?[A-Z]+`)
 
 func (p *proxy) wrap(c net.Conn) net.Conn { return &proxied{Conn: c, by: p} }
@@ -149,7 +152,9 @@ func (r *rig) session(p *proxy) []string {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.harm != "" && !p.struck {
+	// Two folders are followed at a time, so one session has a look or two
+	// more than another.
+	if p.harm != "" && !p.struck && len(p.commands) < p.at-slack {
 		t.Errorf("no command %d in %d", p.at, len(p.commands))
 	}
 	return slices.Clone(p.commands)
