@@ -197,9 +197,13 @@ func Offerees(r *Rotation, req PickRequest) ([]string, Choice) {
 	}
 	candidates, topic := s.owners()
 	c := Choice{Topic: topic, Considered: s.seen}
-	c.Why = fmt.Sprintf("%d are %s", len(candidates), s.among(topic))
+	among, are := s.among(topic), "are "
+	if topic != "" {
+		among, are = "of those "+among, ""
+	}
+	c.Why = fmt.Sprintf("%d %s%s", len(candidates), are, among)
 	if len(candidates) == 1 {
-		c.Why = fmt.Sprintf("%s is the only one %s", r.Engineers[candidates[0]].Name, s.among(topic))
+		c.Why = fmt.Sprintf("%s is the only one %s", r.Engineers[candidates[0]].Name, among)
 	}
 	return s.keys(candidates), c
 }
