@@ -34,7 +34,7 @@ var (
 // need, and what tells people from machines.
 var historyFields = [...]string{
 	"Message-ID", "In-Reply-To", "References", "From", "Sender", "To", "Cc", "Reply-To", "Subject",
-	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Index",
+	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Topic", "Thread-Index",
 }
 
 // fetch runs one FETCH, one at a time: two at once block each other. f is

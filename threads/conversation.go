@@ -111,6 +111,7 @@ type Heard struct {
 	References []string  `json:"references,omitempty"`
 	Reply      []Address `json:"reply"`            // Reply-To, else From
 	Others     []Address `json:"others,omitempty"` // To and Cc
+	Outlook    Outlook   `json:"outlook,omitzero"`
 }
 
 // Desk is what one engineer has of a conversation.
@@ -235,7 +236,7 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 	if b.Silent {
 		return c
 	}
-	h := Heard{Event: e.N, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo}
+	h := Heard{Event: e.N, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo, Outlook: b.Outlook}
 	if len(h.Reply) == 0 {
 		h.Reply = []Address{b.From}
 	}

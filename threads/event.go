@@ -62,6 +62,8 @@ type (
 		// Parts lists what its text does not show, the first of it: for an
 		// engineer who cannot be sent the mail itself.
 		Parts []Attachment `json:"parts,omitempty"`
+		// Outlook is what its author's client groups mails by.
+		Outlook Outlook `json:"outlook,omitzero"`
 	}
 
 	// Joined says that somebody wrote who was no participant.

@@ -249,7 +249,7 @@ func (s *step) received(in MailIn, silent bool) Received {
 	return Received{
 		MessageID: m.MessageID, References: refs, Class: in.Class, Evidence: in.Evidence, Matched: reason,
 		From: s.w.Names.Person(m), ReplyTo: m.ReplyTo, To: m.To, Cc: m.Cc, Subject: m.Subject, Date: m.Date,
-		Size: m.Size, Silent: silent, Problems: m.Problems, Parts: m.Attachments[:min(len(m.Attachments), maxParts)],
+		Size: m.Size, Silent: silent, Problems: m.Problems, Parts: m.Attachments[:min(len(m.Attachments), maxParts)], Outlook: outlookOf(m),
 	}
 }
 

@@ -2,7 +2,6 @@ package threads
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"strings"
 	"unicode"
 )
@@ -54,8 +53,8 @@ const (
 // IndexTrace is the trace of a Thread-Index, and whether it is that of an
 // answer; "" for none that can be read.
 func IndexTrace(index string) (t Trace, answer bool) {
-	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(index, "="))
-	if err != nil || len(raw) < indexHead || (len(raw)-indexHead)%indexChild != 0 {
+	raw, ok := readIndex(index)
+	if !ok {
 		return "", false
 	}
 	return trace(traceIndex, string(raw[:indexHead])), len(raw) > indexHead

@@ -25,6 +25,8 @@ func (b *batch) answerOf(c threads.Conversation, e threads.SendAnswer) message.A
 		a.References = append(a.References, h.MessageID)
 		a.InReplyTo = h.MessageID
 	}
+	outlook := c.OutlookOf(e.Answers).Child(b.now, e.MessageID)
+	a.ThreadTopic, a.ThreadIndex = outlook.Topic, outlook.Index
 	return a
 }
 

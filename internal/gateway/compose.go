@@ -130,10 +130,12 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 	if err != nil {
 		return message.Copy{}, err
 	}
+	outlook := c.OutlookOf(e.Of)
 	cp := message.Copy{
 		To: threads.Address{Name: eng.Name, Addr: eng.Email}, Customer: received.From, ReplyTo: reply,
 		Subject: received.Subject, MessageID: e.MessageID, InReplyTo: inReplyTo, References: refs,
 		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links(c)),
+		ThreadTopic: outlook.Topic, ThreadIndex: outlook.Index,
 	}
 	if e.Story {
 		if cp.Story, err = b.story(c, e.Of); err != nil {

@@ -65,6 +65,7 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 	c, res = appendEvent(c, res, b, threads.Received{
 		MessageID: m.MessageID, Class: threads.ClassCustomer, Matched: found.Reason, From: m.Sender(),
 		ReplyTo: m.ReplyTo, To: m.To, Cc: m.Cc, Subject: m.Subject, Date: m.Date, Size: old.Size, History: true,
+		Outlook: threads.Outlook{Topic: m.ThreadTopic, Index: m.ThreadIndex},
 	})
 	if err := b.tx.Commit(c, res); err != nil {
 		return err

@@ -41,6 +41,9 @@ type Copy struct {
 	References []string // root id, token id, then the engineer's chain
 	Date       time.Time
 
+	ThreadTopic string // where the customer's side used Outlook's fields
+	ThreadIndex string
+
 	Story  []StoryItem // for a new owner; oldest first
 	Footer []string    // one sentence or two each; none for no footer
 	Links  []Link
@@ -54,6 +57,7 @@ func (c *Composer) copyHeadings(cp Copy) *headings {
 		support: c.Support, customer: cp.Customer, to: []threads.Address{cp.To},
 		replyTo: cp.ReplyTo, subject: cp.Subject,
 		messageID: cp.MessageID, inReplyTo: cp.InReplyTo, references: cp.References, date: cp.Date,
+		topic: cp.ThreadTopic, index: cp.ThreadIndex,
 	}
 }
 

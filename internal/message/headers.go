@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,8 +59,8 @@ func headerTable() []headerRow {
 		{"Message-ID", ownID, ownID, ownID},
 		{"In-Reply-To", answered, answered, answered},
 		{"References", deskChain, chain, deskChain},
-		{"Thread-Topic", nil, threadTopic, nil},
-		{"Thread-Index", nil, threadIndex, nil},
+		{"Thread-Topic", threadTopic, threadTopic, nil},
+		{"Thread-Index", threadIndex, threadIndex, nil},
 		{"Auto-Submitted", nil, nil, fixed("auto-generated")},      // RFC 3834 §5
 		{"Precedence", nil, nil, fixed("list")},                    // for responders older than that
 		{"X-Auto-Response-Suppress", nil, nil, fixed("All")},       // for Exchange
@@ -186,6 +187,9 @@ func threadTopic(h *headings) []string {
 // reply, in base64.
 const maxThreadIndex = 900
 
+// indexLetters is how many of them stand together: what is longer is folded.
+const indexLetters = 60
+
 func threadIndex(h *headings) []string {
 	for i := 0; i < len(h.index); i++ {
 		if !isBase64(h.index[i]) {
@@ -195,7 +199,11 @@ func threadIndex(h *headings) []string {
 	if h.index == "" || len(h.index) > maxThreadIndex {
 		return nil
 	}
-	return []string{h.index}
+	var list []string
+	for chunk := range slices.Chunk([]byte(h.index), indexLetters) { // blanks do not count in it
+		list = append(list, string(chunk))
+	}
+	return list
 }
 
 // CheckAnswerHeaders returns a sentence for each field that may not stand in

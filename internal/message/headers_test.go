@@ -140,7 +140,7 @@ func TestHeaderTable(t *testing.T) {
 		column column
 		names  string
 	}{
-		{columnCopy, "Date From To Reply-To Subject Message-Id In-Reply-To References Mime-Version"},
+		{columnCopy, "Date From To Reply-To Subject Message-Id In-Reply-To References Thread-Topic Thread-Index Mime-Version"},
 		{columnAnswer, "Date From To Cc Subject Message-Id In-Reply-To References Thread-Topic Thread-Index Mime-Version"},
 		{columnNotice, "Date From To Reply-To Subject Message-Id In-Reply-To References Auto-Submitted Precedence X-Auto-Response-Suppress Mime-Version"},
 	} {
