@@ -72,6 +72,9 @@ func (f *follower) attempt(ctx context.Context, watch bool) error {
 		return err
 	}
 	defer s.close()
+	if f == f.y.inbox {
+		f.y.shut.Store(false)
+	}
 	if err := f.open(s); err != nil {
 		return s.explain(err)
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// errLogin marks the server's refusal of the credentials.
-	errLogin = errors.New("login refused")
+	// ErrRefused marks the server's refusal of the credentials.
+	ErrRefused = errors.New("login refused")
 	// errNoTLS marks the server's refusal of STARTTLS.
 	errNoTLS = errors.New("STARTTLS refused")
 )
@@ -22,7 +22,7 @@ var (
 // lock the account.
 func lasting(err error) bool {
 	var cert *tls.CertificateVerificationError
-	return errors.Is(err, errLogin) || errors.Is(err, errNoTLS) || errors.As(err, &cert)
+	return errors.Is(err, ErrRefused) || errors.Is(err, errNoTLS) || errors.As(err, &cert)
 }
 
 // login authenticates and reads the capabilities anew: RFC 9051 §6.2.2 lets
@@ -56,11 +56,14 @@ func (y *Syncer) authenticate(ctx context.Context, s *session, who login.Credent
 	}
 	err = e.Refused(err)
 	var no *imap.Error
-	if errors.As(err, &no) {
-		err = fmt.Errorf("%w: %w", errLogin, err)
-		if no.Code != imap.ResponseCodeUnavailable { // RFC 5530: not about us
-			refused = e.Token
-		}
+	switch {
+	case errors.Is(err, login.ErrRefused):
+		err = fmt.Errorf("%w: %w", ErrRefused, err)
+	case !errors.As(err, &no) || no.Code == imap.ResponseCodeUnavailable:
+		// RFC 5530 §3: nobody is let in at the moment.
+	default:
+		err = fmt.Errorf("%w: %w", ErrRefused, err)
+		refused = e.Token
 	}
 	return refused, err
 }

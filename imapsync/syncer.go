@@ -7,16 +7,19 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postroom/internal/store"
 )
 
 const (
-	firstDelay  = time.Second     // before the first try to reconnect
-	lastDelay   = 5 * time.Minute // the longest, by doubling
+	firstDelay  = time.Second     // before the first try to reconnect, at least
+	lastDelay   = 5 * time.Minute // the longest, by doubling, at most
+	spread      = 0.25            // what jitter adds to a delay at most
 	steadyAfter = time.Minute     // a connection that idled this long was a good one
-	drainTries  = 8               // failures in a row after which CatchUp gives up
+	shutPause   = 10 * time.Second
+	drainTries  = 8 // failures in a row after which CatchUp gives up
 )
 
 // Syncer follows one mailbox. Run and CatchUp are not for the same time.
@@ -30,6 +33,9 @@ type Syncer struct {
 	obs    Observer
 	inbox  *follower
 	sent   *follower
+	// shut says that the followed folder's last login was refused. No other
+	// connection is tried then: servers count refusals, and lock accounts.
+	shut atomic.Bool
 }
 
 // New makes a Syncer. dial has the signature of net.Dialer.DialContext and
@@ -80,8 +86,15 @@ func (y *Syncer) CatchUp(ctx context.Context) error {
 func (f *follower) follow(ctx context.Context) {
 	delay := firstDelay
 	for ctx.Err() == nil {
+		if f != f.y.inbox && f.y.shut.Load() {
+			sleep(ctx, shutPause)
+			continue
+		}
 		f.progress, f.steady = false, time.Time{}
 		err := f.attempt(ctx, true)
+		if f == f.y.inbox {
+			f.y.shut.Store(errors.Is(err, ErrRefused))
+		}
 		switch {
 		case ctx.Err() != nil || errors.Is(err, errSameFolder):
 			return
@@ -124,10 +137,11 @@ func (f *follower) catchUp(ctx context.Context) error {
 	}
 }
 
-// pause spreads a delay over ±20 %, so that many clients of a server that
-// comes back do not all knock at once.
+// pause spreads a delay, so that many clients of a server that comes back do
+// not all knock at once. It is between firstDelay and lastDelay.
 func (f *follower) pause(delay time.Duration) time.Duration {
-	return time.Duration(float64(delay) * (0.8 + 0.4*f.y.jitter()))
+	delay = min(delay, time.Duration(float64(lastDelay)/(1+spread)))
+	return time.Duration(float64(delay) * (1 + spread*f.y.jitter()))
 }
 
 func sleep(ctx context.Context, d time.Duration) {

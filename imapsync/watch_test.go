@@ -193,9 +193,9 @@ func TestBackOff(t *testing.T) {
 			got = append(got, at.Sub(last))
 			last = at
 		}
-		want := []time.Duration{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300}
+		want := []time.Duration{0, 1, 2, 4, 8, 16, 32, 64, 128, 240, 240, 240, 240, 240}
 		for i := range want {
-			want[i] *= time.Second
+			want[i] = want[i] * time.Second * 9 / 8 // half of what jitter adds
 		}
 		// two followers dial in step
 		if got = everySecond(got); !slices.Equal(got, want) {
@@ -230,9 +230,9 @@ func TestWrongPassword(t *testing.T) {
 		if len(r.dialed()) != 2 {
 			t.Errorf("%d dials with a wrong password, want one per folder", len(r.dialed()))
 		}
-		var tries atomic.Int32
+		var mended atomic.Bool
 		r.cfg.Login.Password = func(ctx context.Context) (string, error) {
-			if tries.Add(1) > 20 {
+			if mended.Load() {
 				return right(ctx)
 			}
 			return "wrong", nil
@@ -240,11 +240,18 @@ func TestWrongPassword(t *testing.T) {
 		stop := r.run()
 		defer stop()
 		r.pass(time.Hour)
-		if n := len(r.obs.errs()); n < 20 || n > 24 {
-			t.Errorf("%d errors told, want 22", n)
+		// Nine doubling pauses, then one each 4.5 minutes, and of Sent's
+		// follower the first alone.
+		if n := len(r.obs.errs()); n < 22 || n > 25 {
+			t.Errorf("%d errors told", n)
 		}
+		if !slices.ContainsFunc(r.obs.errs(), func(err error) bool { return errors.Is(err, imapsync.ErrRefused) }) {
+			t.Errorf("none of the errors is a refusal: %v", r.obs.errs())
+		}
+		mended.Store(true)
 		r.add(nil, 1)
-		r.untilMails(1, time.Second)
+		r.untilMails(1, 5*time.Minute)
+		r.until("Sent is followed", time.Minute, func() bool { return r.obs.looks("Sent") > 0 })
 		if slices.ContainsFunc(r.obs.errs(), func(err error) bool { return strings.Contains(err.Error(), "wrong") }) {
 			t.Errorf("an error tells the password: %v", r.obs.errs())
 		}

@@ -40,6 +40,10 @@ type Credentials struct {
 	Only string
 }
 
+// ErrRefused marks a refusal that the server told within the exchange, before
+// the command ended.
+var ErrRefused = errors.New("the server refused the proof")
+
 // Exchange is one SASL exchange (RFC 4422 §3) with its mechanism chosen. It
 // serves for one login.
 type Exchange struct {

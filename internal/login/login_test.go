@@ -143,6 +143,24 @@ func TestScramRefusesBadServers(t *testing.T) {
 	}
 }
 
+// A server may tell within the exchange that the password is wrong: that is a
+// refusal, not a server that talks nonsense.
+func TestScramToldRefusal(t *testing.T) {
+	c := Credentials{Username: "user", Password: secret("wrong"), Random: strings.NewReader(strings.Repeat("n", 100))}
+	e := only(t, c, ScramSHA256)
+	_, first, err := e.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, nonce, _ := strings.Cut(string(first), "r=")
+	if _, err := e.Next([]byte("r=" + nonce + "more,s=c2FsdA==,i=4096")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Next([]byte("e=invalid-proof")); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "invalid-proof") {
+		t.Errorf("the server's e= leads to %v", err)
+	}
+}
+
 func TestBearer(t *testing.T) {
 	c := Credentials{Username: "u,s=@acme.example", Token: secret("tok"), Renew: renew}
 	e := only(t, c, XOAuth2)

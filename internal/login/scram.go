@@ -48,6 +48,9 @@ func (c *scramClient) Next(challenge []byte) ([]byte, error) {
 		return nil, err
 	}
 	answer, err := c.conv.Step(string(challenge))
+	if err != nil && bytes.HasPrefix(challenge, []byte("e=")) { // RFC 5802 §5.1
+		return nil, fmt.Errorf("SCRAM: %w (%s)", ErrRefused, printable(err.Error()))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("SCRAM: %s", printable(err.Error()))
 	}

@@ -30,29 +30,36 @@ type watch struct {
 	probeErr    string
 	tokenless   time.Time // a probe then found that our addresses with tokens lead nowhere
 	readyOnce   func()
+	// mailbox is told when a connection of the followed folder failed, and with
+	// nil when all of the folder was read; nil for nobody.
+	mailbox func(error)
 }
 
 // Connected implements imapsync.Observer.
 func (w *watch) Connected(folder string, up bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if folder != w.folder {
 		return
 	}
+	w.mu.Lock()
 	w.imapUp = up
 	if up {
 		w.imapErr = ""
 	}
+	w.mu.Unlock()
 }
 
 // Error implements imapsync.Observer.
 func (w *watch) Error(folder string, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if err == nil || folder != w.folder {
 		return
 	}
+	w.mu.Lock()
 	w.imapErr = err.Error()
+	up := w.imapUp
+	w.mu.Unlock()
+	if !up && w.mailbox != nil { // else it is a warning about what is connected
+		w.mailbox(err)
+	}
 }
 
 // CaughtUp implements imapsync.Observer.
@@ -69,6 +76,9 @@ func (w *watch) CaughtUp(folder string, began time.Time) {
 	w.mu.Unlock()
 	if first && w.readyOnce != nil {
 		w.readyOnce()
+	}
+	if folder == w.folder && w.mailbox != nil {
+		w.mailbox(nil)
 	}
 }
 
@@ -135,6 +145,13 @@ func (w *watch) tokens(st oauth.State) {
 	if st.Err != nil {
 		w.tokenErr = st.Err.Error()
 	}
+}
+
+// tokenTrouble reports whether there is no access token to log in with.
+func (w *watch) tokenTrouble() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tokenErr != ""
 }
 
 // probed notes what was wrong with the last probe, and returns what was with

@@ -35,6 +35,9 @@ type Service struct {
 	alarmed string        // what the admins were told of the tokens, "" for nothing
 	failing time.Time     // since when there is no new token
 
+	trouble mailboxTrouble     // of the mailbox; owned by the goroutine that follows it
+	alarms  chan store.InAlarm // for the second path
+
 	prober  *probe.Prober
 	probing sync.Mutex
 	second  *smtpout.Sender // for alarms; nil where there is none
@@ -45,7 +48,7 @@ type Service struct {
 // New opens the state and builds the stages; nothing runs yet. Close must be
 // called in the end. Errors wrap store.ErrInUse and store.ErrNewer.
 func New(cfg *config.Config, seams Seams) (*Service, error) {
-	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder}}
+	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder}, alarms: make(chan store.InAlarm, 4)}
 	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
 	if err != nil {
 		return nil, err
@@ -66,6 +69,10 @@ func (s *Service) build() error {
 	if err := s.connectors(); err != nil {
 		return err
 	}
+	if err := s.loadTrouble(); err != nil {
+		return err
+	}
+	s.watch.mailbox = s.mailboxState
 	known, err := learned(s.st)
 	if err != nil {
 		return err
@@ -131,6 +138,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return shielded(ctx, s.out.Run) })
 	g.Go(func() error { return shielded(ctx, s.probes) })
 	g.Go(func() error { return shielded(ctx, s.renewTokens) })
+	g.Go(func() error { return shielded(ctx, s.tellElsewhere) })
 	if s.vouch != nil {
 		g.Go(func() error { return shielded(ctx, s.vouch.Run) })
 	}

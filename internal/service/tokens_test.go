@@ -27,6 +27,7 @@ type provider struct {
 	access  map[string]time.Time // to their end
 	n       int
 	revoked bool      // the login
+	closed  bool      // to whoever comes with a token
 	ends    time.Time // the login, zero for unknown
 	server  *http.Server
 	ended   chan struct{}
@@ -56,7 +57,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *provider) good(user, token string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return user == "support@acme.example" && time.Now().Before(p.access[token])
+	return !p.closed && user == "support@acme.example" && time.Now().Before(p.access[token])
 }
 
 // change lets a test do something to the provider.
