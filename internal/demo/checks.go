@@ -108,7 +108,7 @@ func (c *checks) discreet(l *letter, engineer *person, cp *letter, hers string) 
 		{"a reply token", "support+"},
 		{"the id of the engineer's copy", strings.Trim(cp.id(), "<>")},
 		{"the footer", "it is your turn"},
-		{"the footer's instructions", "reply to this mail and"},
+		{"the footer's instructions", "just reply: it goes out as"},
 		{"the footer's links", "mailto:"},
 		{"the name of the program", "postroom"},
 	}

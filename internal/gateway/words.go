@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -181,31 +182,42 @@ func rotationNotice(hello string, n threads.Notify) notice {
 	return notice{subject: "The rotation has changed", paragraphs: lines}
 }
 
-// footer is the lines under a copy: whose turn it is, and whom a reply will
-// reach, by name.
+// footer is the sentences under a copy: whose turn it is, and what a reply
+// does, with everybody it will reach.
 func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []string {
 	if b.g.cfg.Footer == "none" {
 		return nil
 	}
-	to, cc := c.Recipients(b.g.names, of)
-	lines := []string{fmt.Sprintf("%s, it is your turn.", firstName(e.Name))}
+	turn := fmt.Sprintf("%s, it is your turn. This is conversation %d.", firstName(e.Name), c.ID)
 	if c.Offer != nil {
-		lines = []string{fmt.Sprintf("%s, this is on offer to %s until %s: the first to answer has it.",
-			firstName(e.Name), offeredTo(len(c.Offer.To)), b.rot.Say(e.Key, c.Offer.Until))}
+		turn = fmt.Sprintf("%s, this is on offer to %s until %s: the first to answer has it.",
+			firstName(e.Name), offeredTo(len(c.Offer.To)), b.rot.Say(e.Key, c.Offer.Until))
 	}
-	if b.g.cfg.Footer == "full" {
-		lines = append(lines, "Reply to this mail and your answer goes out as", fmt.Sprintf("%q to:", b.fromName(e)))
-	} else {
-		lines = append(lines, "A reply goes to:")
+	to, cc := c.Recipients(b.g.names, of)
+	reach := listed(slices.Concat(to, cc))
+	switch {
+	case reach == "":
+		return []string{turn, "Nobody is left whom a reply would reach: one is kept back, and comes back to you."}
+	case b.g.cfg.Footer != "full":
+		return []string{turn + " A reply goes to " + reach + "."}
 	}
-	for i, a := range append(to, cc...) {
+	return []string{turn, fmt.Sprintf("Just reply: it goes out as %q to %s.", b.fromName(e), reach)}
+}
+
+// listed names people in a sentence.
+func listed(people []threads.Address) string {
+	var names []string
+	for i, a := range people {
 		if i == maxNamed {
-			lines = append(lines, fmt.Sprintf("  and %d more", len(to)+len(cc)-maxNamed))
+			names = append(names, fmt.Sprintf("%d more", len(people)-i))
 			break
 		}
-		lines = append(lines, "  "+shown(a))
+		names = append(names, shown(a))
 	}
-	return lines
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
 }
 
 func offeredTo(n int) string {
@@ -220,8 +232,9 @@ func (b *batch) fromName(e *threads.Engineer) string {
 	return strings.NewReplacer("{engineer}", e.Name, "{support}", b.g.cfg.Support.Name).Replace(b.g.cfg.FromName)
 }
 
-// maxNamed bounds the recipients a footer names one by one.
-const maxNamed = 10
+// maxNamed bounds the recipients a footer names one by one, against a mail
+// that was sent to a whole company.
+const maxNamed = 100
 
 func (b *batch) links(c threads.Conversation) []action {
 	if b.g.cfg.Footer != "full" {
@@ -230,7 +243,10 @@ func (b *batch) links(c threads.Conversation) []action {
 	if c.Offer != nil {
 		return []action{{"Take it, and answer later", "/take"}, {"Write a note for colleagues alone", "/note\n"}}
 	}
-	return []action{{"Close it without an answer", "/close"}, {"Write a note for colleagues alone", "/note\n"}}
+	return []action{
+		{"Close it without an answer", "/close"}, {"Write a note for colleagues alone", "/note\n"},
+		{"Lay it aside for a day", "/snooze 1d"}, {"What else I can say", "/help"},
+	}
 }
 
 func shown(a threads.Address) string {

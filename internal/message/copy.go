@@ -73,12 +73,9 @@ func (c *Composer) Copy(m *Message, cp Copy) (*Recipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("composing a copy: %w", err)
 	}
-	e, err := m.original()
+	e, err := m.withFooter(cp)
 	if err != nil {
 		return nil, fmt.Errorf("composing copy %s: %w", cp.MessageID, err)
-	}
-	if m.Mail.Sealed == threads.Open {
-		e = m.wrapped(e, cp)
 	}
 	r, err := compose(m.src, cp.MessageID, header, e)
 	if err != nil {
@@ -87,38 +84,57 @@ func (c *Composer) Copy(m *Message, cp Copy) (*Recipe, error) {
 	return r, nil
 }
 
-// wrapped puts the story before the original and the footer behind it, each a
-// part of its own, with an HTML twin where the original has HTML.
-func (m *Message) wrapped(original *entity, cp Copy) *entity {
+// withFooter is the original with the story before it and the footer where
+// clients show it as text, each a part of its own, with an HTML twin where the
+// original has HTML.
+func (m *Message) withFooter(cp Copy) (*entity, error) {
+	if m.Mail.Sealed != threads.Open {
+		return m.original(nil)
+	}
+	var footer *entity
+	var place *seat
+	if len(cp.Footer) > 0 {
+		footer = m.ours(cp.Footer, cp.Links)
+		var err error
+		if place, err = m.seat(footer, cp.MessageID); err != nil {
+			return nil, err
+		}
+	}
+	original, err := m.original(place)
+	if err != nil {
+		return nil, err
+	}
 	parts := []*entity{original}
 	if story := storyLines(cp.Story); story != nil {
 		parts = append([]*entity{m.ours(story, nil)}, parts...)
 	}
-	if len(cp.Footer) > 0 {
-		parts = append(parts, m.ours(cp.Footer, cp.Links))
+	if footer != nil && place == nil {
+		parts = append(parts, footer)
 	}
 	if len(parts) == 1 {
-		return original
+		return original, nil
 	}
 	e := &entity{kind: []string{"multipart/mixed"}, parts: parts}
 	if m.Root.EightBit {
 		// RFC 2045 §6.4: what encloses 8-bit says so.
 		e.fields = "Content-Transfer-Encoding: 8bit\r\n"
 	}
-	return e
+	return e, nil
 }
 
 func (m *Message) ours(lines []string, links []Link) *entity {
-	if firstText(m.Root, "text/html") == nil {
-		return textEntity("plain", footerText(lines, links))
+	e := textEntity("plain", footerText(lines, links))
+	if firstText(m.Root, "text/html") != nil {
+		e = alternative(footerText(lines, links), footerHTML(lines, links))
 	}
-	return alternative(footerText(lines, links), footerHTML(lines, links))
+	e.fields += "Content-Disposition: inline\r\n" // RFC 2183 §2.1
+	return e
 }
 
 // original is the whole of m as an entity: its Content-* fields and its body,
-// octet for octet but for line ends, and but for leaves that no relay would
-// take as they are.
-func (m *Message) original() (*entity, error) {
+// octet for octet but for line ends, for leaves that no relay would take as
+// they are, and for the part that has a place in it.
+func (m *Message) original(place *seat) (*entity, error) {
 	if len(m.Root.Children) == 0 {
 		return m.leaf(m.Root)
 	}
@@ -128,7 +144,14 @@ func (m *Message) original() (*entity, error) {
 	}
 	e := &entity{fields: fields, sums: m.leaves.sums}
 	at := m.Root.Body
+	take := func() {
+		e.body = append(e.body, stretch{start: at, end: place.at}, stretch{text: place.text})
+		e.sums, at, place = place.seated(e.sums), place.at, nil
+	}
 	for _, p := range m.unfit(m.Root, nil) {
+		if place != nil && place.at <= p.Start {
+			take()
+		}
 		fixed, err := m.leaf(p)
 		if err != nil {
 			return nil, err
@@ -136,6 +159,9 @@ func (m *Message) original() (*entity, error) {
 		e.body = append(e.body, stretch{start: at, end: p.Start}, stretch{text: fixed.fields + "\r\n"})
 		e.body = append(e.body, fixed.body...)
 		at = p.End
+	}
+	if place != nil {
+		take()
 	}
 	e.body = append(e.body, stretch{start: at, end: m.Root.End})
 	return e, nil

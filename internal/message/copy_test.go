@@ -2,6 +2,7 @@ package message
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,13 +74,27 @@ func TestCopyKeepsOctets(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := rendered(t, r, m)
-		if !strings.Contains(out, bodyOf(string(whole))) {
+		if !strings.Contains(out, bodyOf(string(whole))) && !partsKept(m, string(whole), out) {
 			t.Errorf("%s: the body is not there as it came", name)
 		}
 		if name == "copy-signed" && strings.Contains(out, FooterMark) {
 			t.Errorf("%s: a footer on signed mail", name)
 		}
 	}
+}
+
+// partsKept reports that each part stands in out, octet for octet and in its
+// order, with nothing of theirs between: only ours.
+func partsKept(m *Message, raw, out string) bool {
+	at := 0
+	for _, p := range m.Root.Children {
+		i := strings.Index(out[at:], raw[p.Start:p.End]+"\r\n--"+m.Root.Params["boundary"])
+		if i < 0 {
+			return false
+		}
+		at += i + int(p.End-p.Start)
+	}
+	return len(m.Root.Children) > 0 && strings.HasSuffix(out, raw[m.Root.Children[len(m.Root.Children)-1].End:])
 }
 
 func TestCopyWithoutFooter(t *testing.T) {
@@ -137,7 +152,9 @@ func TestCopyBadBodies(t *testing.T) {
 			for _, p := range m.Leaves() {
 				want = append(want, strings.TrimRight(m.TextOf(p), " \n"))
 			}
-			leaves := got.Leaves()
+			leaves := slices.DeleteFunc(slices.Clone(got.Leaves()), func(p *Part) bool {
+				return strings.Contains(got.TextOf(p), FooterMark)
+			})
 			for i, w := range want {
 				if g := strings.TrimRight(got.TextOf(leaves[i]), " \n"); g != w {
 					t.Errorf("part %d was %.60q, is %.60q", i, w, g)
