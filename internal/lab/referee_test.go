@@ -1,4 +1,4 @@
-package service
+package lab
 
 import (
 	"maps"
@@ -12,33 +12,33 @@ import (
 // referee checks what everybody holds in the end against what everybody
 // wrote. It knows nothing of the service's insides here; what the store says
 // is looked at in month_store_test.go.
-func (m *month) referee() {
-	m.t.Helper()
-	m.theMailsCame()
-	m.customersHold()
-	m.answersArrived()
-	m.threadsHold()
-	m.engineersThreads()
-	m.machines()
-	m.refereeStore()
-	m.end()
-	if gone := m.orphans(); len(gone) > 0 {
-		m.t.Errorf("the spool held files nothing refers to: %v", gone)
+func (l *lab) referee() {
+	l.t.Helper()
+	l.theMailsCame()
+	l.customersHold()
+	l.answersArrived()
+	l.threadsHold()
+	l.engineersThreads()
+	l.machines()
+	l.refereeStore()
+	l.end()
+	if gone := l.orphans(); len(gone) > 0 {
+		l.broken(pArchive, "the spool held files nothing refers to: %v", gone)
 	}
-	for _, k := range slices.Sorted(maps.Keys(m.counts)) {
-		m.t.Logf("%6d %s", m.counts[k], k)
+	for _, k := range slices.Sorted(maps.Keys(l.counts)) {
+		l.t.Logf("%6d %s", l.counts[k], k)
 	}
 }
 
 // theMailsCame: every customer's mail reached an engineer, once, but for what
 // was handed on.
-func (m *month) theMailsCame() {
+func (l *lab) theMailsCame() {
 	type key struct{ stamp, who string }
 	copies := map[key]map[string]int{}
 	reached := map[string]bool{}
 	for _, who := range engineerKeys() {
-		for _, f := range m.boxes[who] {
-			w := m.copyOf(f)
+		for _, f := range l.boxes[who] {
+			w := l.copyOf(f)
 			if w == nil {
 				continue
 			}
@@ -48,28 +48,28 @@ func (m *month) theMailsCame() {
 			}
 			copies[k][f.Get("Message-ID")]++
 			reached[w.stamp] = true
-			m.saysTheSame(f, w)
+			l.saysTheSame(f, w)
 		}
 	}
-	for _, w := range m.wrote {
+	for _, w := range l.wrote {
 		if w.kind == kindMail && !reached[w.stamp] {
-			m.t.Errorf("%s of %s (%v) reached no engineer", w.stamp, w.from, w.at)
+			l.broken(pLost, "%s of %s (%v) reached no engineer", w.stamp, w.from, w.at)
 		}
 	}
 	for k, ids := range copies {
-		m.counts["copies at engineers"] += len(ids)
+		l.counts["copies at engineers"] += len(ids)
 		for id, n := range ids {
 			if n > 1 {
-				m.counts["copies that came twice, with the same Message-ID"] += n - 1
-				if !m.withoutCopy()[id] {
-					m.t.Errorf("%s got %s twice, though our own copy had come back", k.who, k.stamp)
+				l.counts["copies that came twice, with the same Message-ID"] += n - 1
+				if !l.withoutCopy()[id] {
+					l.broken(pCrash, "%s got %s twice, though our own copy had come back", k.who, k.stamp)
 				}
 			}
 		}
 		if len(ids) > 1 {
-			m.counts["copies that came to the same engineer under another Message-ID"] += len(ids) - 1
-			if !m.handedOn(m.wrote[k.stamp]) {
-				m.t.Errorf("%s reached %s %d times, though nobody handed it on", k.stamp, k.who, len(ids))
+			l.counts["copies that came to the same engineer under another Message-ID"] += len(ids) - 1
+			if !l.handedOn(l.wrote[k.stamp]) {
+				l.broken(pCrash, "%s reached %s %d times, though nobody handed it on", k.stamp, k.who, len(ids))
 			}
 		}
 	}
@@ -77,20 +77,20 @@ func (m *month) theMailsCame() {
 
 // copyOf is the customer's mail that an engineer's mail brings, nil for a
 // notice.
-func (m *month) copyOf(f *found) *wrote {
+func (l *lab) copyOf(f *found) *wrote {
 	if f.Get("Auto-Submitted") != "" || !strings.Contains(f.Get("From"), " via Acme Support") {
 		return nil
 	}
-	return m.wrote[firstStamp(f.Text, "Ref: ")]
+	return l.wrote[firstStamp(f.Text, "Ref: ")]
 }
 
-func (m *month) handedOn(w *wrote) bool { return m.moved()[w.talk] > 0 }
+func (l *lab) handedOn(w *wrote) bool { return l.moved()[w.talk] > 0 }
 
 // saysTheSame: a copy has the customer's text, whole.
-func (m *month) saysTheSame(f *found, w *wrote) {
+func (l *lab) saysTheSame(f *found, w *wrote) {
 	want := strings.TrimSpace(strings.ReplaceAll(w.text, "\r\n", "\n"))
 	if got := strings.ReplaceAll(f.Text, "\r\n", "\n"); !strings.Contains(got, want) {
-		m.t.Errorf("the copy of %s at %s is not what was written:\n%s\n-- instead of --\n%s", w.stamp, f.who, got, want)
+		l.broken(pLost, "the copy of %s at %s is not what was written:\n%s\n-- instead of --\n%s", w.stamp, f.who, got, want)
 	}
 }
 
@@ -106,53 +106,53 @@ var (
 
 // customersHold: everything a customer has of us was written by an engineer,
 // is what she wrote, and shows nothing internal.
-func (m *month) customersHold() {
+func (l *lab) customersHold() {
 	for _, who := range customers {
 		ids := map[string]string{}
-		for _, f := range m.boxes[who] {
-			stamp := m.freshAnswer(f)
-			w := m.wrote[stamp]
+		for _, f := range l.boxes[who] {
+			stamp := l.freshAnswer(f)
+			w := l.wrote[stamp]
 			if w == nil || w.kind != kindAnswer {
-				m.t.Errorf("%s holds what no engineer wrote to her:\n%s", who, f.raw)
+				l.broken(pForged, "%s holds what no engineer wrote to her:\n%s", who, f.raw)
 				continue
 			}
-			m.counts["answers at customers"]++
+			l.counts["answers at customers"]++
 			if id := ids[stamp]; id != "" {
-				m.counts["answers that came twice, with the same Message-ID"]++
-				if !w.uncertain && !m.withoutCopy()[id] {
-					m.t.Errorf("%s got %s twice, though our own copy had come back", who, stamp)
+				l.counts["answers that came twice, with the same Message-ID"]++
+				if !w.uncertain && !l.withoutCopy()[id] {
+					l.broken(pCrash, "%s got %s twice, though our own copy had come back", who, stamp)
 				}
 				if id != f.Get("Message-ID") {
-					m.t.Errorf("%s got %s under two Message-IDs", who, stamp)
+					l.broken(pCrash, "%s got %s under two Message-IDs", who, stamp)
 				}
 			}
 			ids[stamp] = f.Get("Message-ID")
 			if want := engineers[w.from] + " at Acme Support"; !strings.Contains(f.Get("From"), want) {
-				m.t.Errorf("%s of %s came from %s", stamp, w.from, f.Get("From"))
+				l.broken(pForged, "%s of %s came from %s", stamp, w.from, f.Get("From"))
 			}
-			m.isHers(f, w)
-			m.nothingInternal(f)
+			l.isHers(f, w)
+			l.nothingInternal(f)
 		}
 	}
 }
 
 // freshAnswer is the stamp of the answer a mail is: unquoted, and not part of
 // an older mail.
-func (m *month) freshAnswer(f *found) string {
+func (l *lab) freshAnswer(f *found) string {
 	return firstStamp(strings.ReplaceAll(f.Text, "\r\n", "\n"), "Ans: ")
 }
 
 // isHers compares a mail with what the engineer wrote: each line of hers is
 // there, in order, and nothing else.
-func (m *month) isHers(f *found, w *wrote) {
+func (l *lab) isHers(f *found, w *wrote) {
 	want, got := hers(w.text), hers(f.Text)
 	if len(want) != len(got) {
-		m.t.Errorf("%s arrived with %d lines in place of %d:\n%s\n-- instead of --\n%s", w.stamp, len(got), len(want), strings.Join(got, "\n"), strings.Join(want, "\n"))
+		l.broken(pDoubt, "%s arrived with %d lines in place of %d:\n%s\n-- instead of --\n%s", w.stamp, len(got), len(want), strings.Join(got, "\n"), strings.Join(want, "\n"))
 		return
 	}
 	for i := range want {
 		if want[i] != got[i] && !strings.Contains(want[i], "acme.example") && !strings.Contains(want[i], " via Acme Support") {
-			m.t.Errorf("%s says %q in place of %q", w.stamp, got[i], want[i])
+			l.broken(pDoubt, "%s says %q in place of %q", w.stamp, got[i], want[i])
 		}
 	}
 }
@@ -160,76 +160,76 @@ func (m *month) isHers(f *found, w *wrote) {
 // hers is the lines of a text that a customer is meant to see.
 func hers(text string) []string {
 	var list []string
-	for l := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
-		bare := strings.TrimLeft(l, "> ")
-		if strings.TrimSpace(bare) == "" || strings.HasPrefix(bare, "::") || strings.HasPrefix(bare, "mailto:support") || strings.HasPrefix(l, "/") {
+	for row := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		bare := strings.TrimLeft(row, "> ")
+		if strings.TrimSpace(bare) == "" || strings.HasPrefix(bare, "::") || strings.HasPrefix(bare, "mailto:support") || strings.HasPrefix(row, "/") {
 			continue
 		}
-		list = append(list, strings.TrimRight(l, " "))
+		list = append(list, strings.TrimRight(row, " "))
 	}
 	return list
 }
 
-func (m *month) nothingInternal(f *found) {
+func (l *lab) nothingInternal(f *found) {
 	for i, h := range f.Fields {
 		if i < 3 {
 			continue // what the customer's own server put on top
 		}
 		if !allowedHeaders[h.Name] {
-			m.t.Errorf("a mail at %s has the field %s: %s", f.who, h.Name, h.Value)
+			l.broken(pLeak, "a mail at %s has the field %s: %s", f.who, h.Name, h.Value)
 		}
 		// Ids of answers stand there, and nothing else of ours.
 		if !slices.Contains([]string{"Message-ID", "In-Reply-To", "References"}, h.Name) {
-			m.secrets(f, h.Value)
+			l.secrets(f, h.Value)
 		}
 	}
-	m.secrets(f, f.Text)
-	m.secrets(f, f.HTML)
+	l.secrets(f, f.Text)
+	l.secrets(f, f.HTML)
 	for _, id := range append(f.IDs("References"), f.IDs("In-Reply-To")...) {
 		if strings.HasSuffix(id, "@acme.example") && !ownID.MatchString(id) {
-			m.t.Errorf("a mail at %s names the id %s", f.who, id)
+			l.broken(pLeak, "a mail at %s names the id %s", f.who, id)
 		}
 	}
 }
 
-func (m *month) secrets(f *found, text string) {
+func (l *lab) secrets(f *found, text string) {
 	if s := tokenWord.FindString(text); s != "" {
-		m.t.Errorf("a mail at %s shows %s:\n%s", f.who, s, text)
+		l.broken(pLeak, "a mail at %s shows %s:\n%s", f.who, s, text)
 	}
 	for _, s := range append([]string{"support+", ":: ", "Nte: ", "it is your turn", "/send"}, engineerKeys()...) {
 		if strings.Contains(text, s) {
-			m.t.Errorf("a mail at %s shows %q:\n%s", f.who, s, text)
+			l.broken(pLeak, "a mail at %s shows %q:\n%s", f.who, s, text)
 		}
 	}
 	for line := range strings.Lines(text) {
 		if _, stamp, ok := strings.Cut(line, "Nte: "); ok {
-			m.t.Errorf("a mail at %s shows the note %s", f.who, stamp)
+			l.broken(pLeak, "a mail at %s shows the note %s", f.who, stamp)
 		}
 	}
 }
 
 // answersArrived: every answer came to exactly those it is for, or its author
 // has it back; what was never to go out did not.
-func (m *month) answersArrived() {
+func (l *lab) answersArrived() {
 	at := map[string]map[string]bool{} // stamp → customers
 	for _, who := range customers {
-		for _, f := range m.boxes[who] {
-			s := m.freshAnswer(f)
+		for _, f := range l.boxes[who] {
+			s := l.freshAnswer(f)
 			if at[s] == nil {
 				at[s] = map[string]bool{}
 			}
 			at[s][who] = true
 		}
 	}
-	back, failed := m.notices()
-	for _, w := range m.wrote {
+	back, failed := l.notices()
+	for _, w := range l.wrote {
 		got := at[w.stamp]
 		switch w.kind {
 		case kindAnswer:
-			m.answerArrived(w, got, back[w.stamp], failed[w.stamp])
+			l.answerArrived(w, got, back[w.stamp], failed[w.stamp])
 		default:
 			if len(got) > 0 {
-				m.t.Errorf("%s, a %s of %s, reached %v", w.stamp, w.kind, w.from, got)
+				l.broken(pForged, "%s, a %s of %s, reached %v", w.stamp, w.kind, w.from, got)
 			}
 		}
 	}
@@ -237,19 +237,19 @@ func (m *month) answersArrived() {
 
 // notices are the answers their authors got back, by stamp: those held, and
 // those that did not arrive.
-func (m *month) notices() (back, failed map[string]bool) {
+func (l *lab) notices() (back, failed map[string]bool) {
 	back, failed = map[string]bool{}, map[string]bool{}
 	for _, who := range append(engineerKeys(), "ops@acme.example") {
-		for _, f := range m.boxes[who] {
+		for _, f := range l.boxes[who] {
 			subject := f.Get("Subject")
 			held := strings.HasPrefix(subject, "Not sent yet") || strings.HasPrefix(subject, "Perhaps not sent")
 			lost := strings.HasPrefix(subject, "Your answer did not arrive")
 			if !held && !lost {
 				continue
 			}
-			for l := range strings.Lines(f.Text) {
-				_, stamp, ok := strings.Cut(l, "Ans: ")
-				w := m.wrote[strings.TrimSpace(stamp)]
+			for row := range strings.Lines(f.Text) {
+				_, stamp, ok := strings.Cut(row, "Ans: ")
+				w := l.wrote[strings.TrimSpace(stamp)]
 				if !ok || w == nil || w.from != who && who != "ops@acme.example" {
 					continue
 				}
@@ -264,39 +264,39 @@ func (m *month) notices() (back, failed map[string]bool) {
 	return back, failed
 }
 
-func (m *month) answerArrived(w *wrote, got map[string]bool, back, failed bool) {
-	want := m.recipients(w)
+func (l *lab) answerArrived(w *wrote, got map[string]bool, back, failed bool) {
+	want := l.recipients(w)
 	switch {
 	case len(got) == 0 && len(want) == 0: // for nobody but one who refuses mail
 	case len(got) == 0:
-		m.counts["answers that did not go out"]++
-		if !back && !m.refused(w) {
-			m.t.Errorf("%s of %s (%v) reached nobody, and she has no word of it", w.stamp, w.from, w.at)
+		l.counts["answers that did not go out"]++
+		if !back && !l.refused(w) {
+			l.broken(pDoubt, "%s of %s (%v) reached nobody, and she has no word of it", w.stamp, w.from, w.at)
 		}
 		if w.released {
-			m.t.Errorf("%s of %s was released, and did not go out", w.stamp, w.from)
+			l.broken(pLost, "%s of %s was released, and did not go out", w.stamp, w.from)
 		}
-		if !w.mustHold && !w.uncertain && m.moved()[w.talk] == 0 {
-			m.t.Errorf("%s of %s was held, though nothing was wrong with it", w.stamp, w.from)
+		if !w.mustHold && !w.uncertain && l.moved()[w.talk] == 0 {
+			l.broken(pDoubt, "%s of %s was held, though nothing was wrong with it", w.stamp, w.from)
 		}
 	case !maps.Equal(got, want):
-		m.t.Errorf("%s of %s, the answer to %s, reached %v; it was for %v", w.stamp, w.from, w.answers.stamp, got, want)
+		l.broken(pLost, "%s of %s, the answer to %s, reached %v; it was for %v", w.stamp, w.from, w.answers.stamp, got, want)
 	case w.discarded && !w.uncertain:
-		m.t.Errorf("%s of %s was thrown away, and went out", w.stamp, w.from)
+		l.broken(pForged, "%s of %s was thrown away, and went out", w.stamp, w.from)
 	case w.mustHold && !w.released:
-		m.t.Errorf("%s of %s was to be held, and went out", w.stamp, w.from)
+		l.broken(pForged, "%s of %s was to be held, and went out", w.stamp, w.from)
 	}
 	if w.answers.from == refusing && len(got) == 0 && !back && !failed {
-		m.t.Errorf("%s of %s could not be delivered, and she was not told", w.stamp, w.from)
+		l.broken(pDoubt, "%s of %s could not be delivered, and she was not told", w.stamp, w.from)
 	}
 	if w.lost && !failed {
-		m.t.Errorf("%s of %s was reported lost, and she was not told", w.stamp, w.from)
+		l.broken(pDoubt, "%s of %s was reported lost, and she was not told", w.stamp, w.from)
 	}
 }
 
 // recipients are those an answer is for: who wrote, the other readers of that
 // mail, and whose conversation it is.
-func (m *month) recipients(w *wrote) map[string]bool {
+func (l *lab) recipients(w *wrote) map[string]bool {
 	of := w.answers
 	set := map[string]bool{of.from: true, of.talk.customer: true}
 	for _, a := range of.to {
@@ -308,34 +308,34 @@ func (m *month) recipients(w *wrote) map[string]bool {
 
 // refused: the author was no longer in the rotation, or only one who refuses
 // mail would have got it.
-func (m *month) refused(w *wrote) bool { return m.heldForged()[w.messageID] }
+func (l *lab) refused(w *wrote) bool { return l.heldForged()[w.messageID] }
 
 // threadsHold: in a customer's mailbox every answer hangs below a mail of its
 // conversation, and nothing else does.
-func (m *month) threadsHold() {
+func (l *lab) threadsHold() {
 	for _, who := range customers {
-		for _, f := range m.boxes[who] {
-			w := m.wrote[m.freshAnswer(f)]
+		for _, f := range l.boxes[who] {
+			w := l.wrote[l.freshAnswer(f)]
 			if w == nil || w.talk == nil {
 				continue
 			}
 			of := w.answers
 			if of.messageID != "" && !slices.Equal(f.IDs("In-Reply-To"), []string{of.messageID}) {
-				m.t.Errorf("%s answers %s, but is In-Reply-To %v, not %s", w.stamp, of.stamp, f.IDs("In-Reply-To"), of.messageID)
+				l.broken(pThread, "%s answers %s, but is In-Reply-To %v, not %s", w.stamp, of.stamp, f.IDs("In-Reply-To"), of.messageID)
 			}
 			if of.messageID != "" && !slices.Contains(f.IDs("References"), of.messageID) {
-				m.t.Errorf("%s answers %s, but has References %v without %s", w.stamp, of.stamp, f.IDs("References"), of.messageID)
+				l.broken(pThread, "%s answers %s, but has References %v without %s", w.stamp, of.stamp, f.IDs("References"), of.messageID)
 			}
 			for _, id := range f.IDs("References") {
-				if other := m.byID[id]; other != nil && other.talk != w.talk {
-					m.t.Errorf("%s of conversation %d refers to %s of another", w.stamp, w.talk.n, other.stamp)
+				if other := l.byID[id]; other != nil && other.talk != w.talk {
+					l.broken(pThread, "%s of conversation %d refers to %s of another", w.stamp, w.talk.n, other.stamp)
 				}
 			}
 			if slices.Contains(f.IDs("References"), f.IDs("Message-ID")[0]) {
-				m.t.Errorf("%s refers to itself", w.stamp)
+				l.broken(pThread, "%s refers to itself", w.stamp)
 			}
 			if got, want := strings.TrimPrefix(f.Get("Subject"), "Re: "), strings.TrimPrefix(w.talk.subject, "Re: "); got != want && want != "" {
-				m.t.Errorf("%s has the subject %q in the conversation %q", w.stamp, got, want)
+				l.broken(pThread, "%s has the subject %q in the conversation %q", w.stamp, got, want)
 			}
 		}
 	}
@@ -344,65 +344,65 @@ func (m *month) threadsHold() {
 // engineersThreads: in an engineer's mailbox all mails of a conversation have
 // one root, and each but the first that was made for her hangs below one that
 // she has.
-func (m *month) engineersThreads() {
+func (l *lab) engineersThreads() {
 	for _, who := range engineerKeys() {
 		has := map[string]bool{}
-		for _, w := range m.wrote {
+		for _, w := range l.wrote {
 			if w.from == who {
 				has[w.messageID] = true
 			}
 		}
-		for _, f := range m.boxes[who] {
+		for _, f := range l.boxes[who] {
 			has[f.IDs("Message-ID")[0]] = true
 		}
 		roots, first := map[string]*talk{}, map[*talk]*found{}
-		for _, f := range m.boxes[who] {
-			if w := m.copyOf(f); w != nil {
-				m.hangs(f, w, has, roots, first)
+		for _, f := range l.boxes[who] {
+			if w := l.copyOf(f); w != nil {
+				l.hangs(f, w, has, roots, first)
 			}
 		}
 	}
 }
 
-func (m *month) hangs(f *found, w *wrote, has map[string]bool, roots map[string]*talk, first map[*talk]*found) {
+func (l *lab) hangs(f *found, w *wrote, has map[string]bool, roots map[string]*talk, first map[*talk]*found) {
 	id, refs, parent := f.IDs("Message-ID")[0], f.IDs("References"), f.IDs("In-Reply-To")
 	if len(refs) < 2 || slices.Contains(refs, id) || slices.Contains(parent, id) {
-		m.t.Errorf("a copy of %s, %s, has References %v and In-Reply-To %v", w.stamp, id, refs, parent)
+		l.broken(pThread, "a copy of %s, %s, has References %v and In-Reply-To %v", w.stamp, id, refs, parent)
 		return
 	}
 	if t := roots[refs[0]]; t != nil && t != w.talk {
-		m.t.Errorf("two conversations have the root %s at %s", refs[0], f.who)
+		l.broken(pThread, "two conversations have the root %s at %s", refs[0], f.who)
 	}
 	roots[refs[0]] = w.talk
 	switch o := first[w.talk]; {
 	case len(parent) == 0 && o != nil && o.Get("Message-ID") != f.Get("Message-ID"):
-		m.t.Errorf("a copy of %s at %s hangs below nothing, though she had another one", w.stamp, f.who)
+		l.broken(pThread, "a copy of %s at %s hangs below nothing, though she had another one", w.stamp, f.who)
 	case len(parent) == 0:
 		first[w.talk] = f
 	case len(parent) != 1 || !has[parent[0]]:
-		m.t.Errorf("a copy of %s at %s is In-Reply-To %v, which she does not have", w.stamp, f.who, parent)
+		l.broken(pThread, "a copy of %s at %s is In-Reply-To %v, which she does not have", w.stamp, f.who, parent)
 	}
 }
 
 // machines: no automatic mail went to anyone but engineers and admins, and
 // what left is in proportion to what came in.
-func (m *month) machines() {
+func (l *lab) machines() {
 	in := 0
-	for _, w := range m.wrote {
+	for _, w := range l.wrote {
 		in += w.copies
 	}
-	all := m.world.Transactions()
+	all := l.world.Transactions()
 	for _, t := range all {
-		p := mailtest.MustParse(m.t, t.Raw)
+		p := mailtest.MustParse(l.t, t.Raw)
 		auto := p.Get("Auto-Submitted") != ""
 		for _, to := range t.To {
 			if auto && !isEngineer(to) && !strings.HasPrefix(to, "support") {
-				m.t.Errorf("an automatic mail went to %s:\n%s", to, t.Raw)
+				l.broken(pLoop, "an automatic mail went to %s:\n%s", to, t.Raw)
 			}
 		}
 	}
-	m.counts["mails into the mailbox"], m.counts["mails out"] = in, len(all)
+	l.counts["mails into the mailbox"], l.counts["mails out"] = in, len(all)
 	if len(all) > 2*in+200 {
-		m.t.Errorf("%d mails went out for %d that came in", len(all), in)
+		l.broken(pLoop, "%d mails went out for %d that came in", len(all), in)
 	}
 }

@@ -1,4 +1,4 @@
-package service
+package lab
 
 import (
 	"bufio"
@@ -17,17 +17,17 @@ import (
 )
 
 // view reads the store, or ends the test.
-func (m *month) view(f func(tx *store.Tx) error) {
-	m.t.Helper()
-	if err := m.svc.Store().View(f); err != nil {
-		m.t.Fatal(err)
+func (l *lab) view(f func(tx *store.Tx) error) {
+	l.t.Helper()
+	if err := l.svc.Store().View(f); err != nil {
+		l.t.Fatal(err)
 	}
 }
 
 // each hands every conversation with its events to f.
-func (m *month) each(f func(tx *store.Tx, c threads.Conversation, events []threads.Event) error) {
-	m.t.Helper()
-	m.view(func(tx *store.Tx) error {
+func (l *lab) each(f func(tx *store.Tx, c threads.Conversation, events []threads.Event) error) {
+	l.t.Helper()
+	l.view(func(tx *store.Tx) error {
 		return tx.EachConversation(func(c threads.Conversation) error {
 			events, err := tx.Events(c.ID)
 			if err != nil {
@@ -38,26 +38,26 @@ func (m *month) each(f func(tx *store.Tx, c threads.Conversation, events []threa
 	})
 }
 
-func (m *month) refereeStore() {
-	m.conversationsAreTrue()
-	m.exported()
-	m.owned()
-	m.heldAreTold()
-	m.fair()
-	m.quiet()
-	m.filed()
-	m.audited()
+func (l *lab) refereeStore() {
+	l.conversationsAreTrue()
+	l.exported()
+	l.owned()
+	l.heldAreTold()
+	l.fair()
+	l.quiet()
+	l.filed()
+	l.audited()
 }
 
 // moved counts how often each true conversation changed its owner, or got a
 // note: what can make an answer stale and a copy come again.
-func (m *month) moved() map[*talk]int {
-	if m.moves != nil {
-		return m.moves
+func (l *lab) moved() map[*talk]int {
+	if l.moves != nil {
+		return l.moves
 	}
-	m.moves = map[*talk]int{}
-	m.each(func(tx *store.Tx, c threads.Conversation, events []threads.Event) error {
-		t, n := m.trueTalk(tx, c, events), 0
+	l.moves = map[*talk]int{}
+	l.each(func(tx *store.Tx, c threads.Conversation, events []threads.Event) error {
+		t, n := l.trueTalk(tx, c, events), 0
 		for _, e := range events {
 			switch b := e.Body.(type) {
 			case threads.Assigned:
@@ -68,142 +68,142 @@ func (m *month) moved() map[*talk]int {
 				n++
 			}
 		}
-		m.moves[t] += n
+		l.moves[t] += n
 		return nil
 	})
-	return m.moves
+	return l.moves
 }
 
 // trueTalk is the conversation that a Postroom conversation is of.
-func (m *month) trueTalk(tx *store.Tx, c threads.Conversation, events []threads.Event) *talk {
+func (l *lab) trueTalk(tx *store.Tx, c threads.Conversation, events []threads.Event) *talk {
 	for _, e := range events {
-		if w := m.receivedMail(tx, c, e); w != nil {
+		if w := l.receivedMail(tx, c, e); w != nil {
 			return w.talk
 		}
 	}
 	return nil
 }
 
-func (m *month) receivedMail(tx *store.Tx, c threads.Conversation, e threads.Event) *wrote {
+func (l *lab) receivedMail(tx *store.Tx, c threads.Conversation, e threads.Event) *wrote {
 	if r, ok := e.Body.(threads.Received); !ok || r.Silent {
 		return nil
 	}
 	text, err := tx.Text(c.ID, e.N)
 	if err != nil {
-		m.t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	return m.wrote[firstStamp(text, "Ref: ")]
+	return l.wrote[firstStamp(text, "Ref: ")]
 }
 
 // heldForged is the Message-IDs of the mails that were held as forged: their
 // authors are told nothing.
-func (m *month) heldForged() map[string]bool {
-	if m.forged != nil {
-		return m.forged
+func (l *lab) heldForged() map[string]bool {
+	if l.forged != nil {
+		return l.forged
 	}
-	m.forged = map[string]bool{}
-	m.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
+	l.forged = map[string]bool{}
+	l.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
 			if h, ok := e.Body.(threads.HeldBack); ok && h.Kind == threads.WhyForged {
-				m.forged[strings.Trim(h.MessageID, "<>")] = true
+				l.forged[strings.Trim(h.MessageID, "<>")] = true
 			}
 		}
 		return nil
 	})
-	return m.forged
+	return l.forged
 }
 
 // conversationsAreTrue: the mails of one true conversation are in one
 // Postroom conversation, each once, and no two share one.
-func (m *month) conversationsAreTrue() {
+func (l *lab) conversationsAreTrue() {
 	where := map[*talk]threads.ID{}
 	times := map[string]int{}
-	m.each(func(tx *store.Tx, c threads.Conversation, events []threads.Event) error {
+	l.each(func(tx *store.Tx, c threads.Conversation, events []threads.Event) error {
 		var of *talk
 		for _, e := range events {
-			w := m.receivedMail(tx, c, e)
+			w := l.receivedMail(tx, c, e)
 			if w == nil {
 				continue
 			}
 			times[w.stamp]++
 			if of != nil && of != w.talk {
-				m.t.Errorf("conversation %d holds mails of two: %d and %d", c.ID, of.n, w.talk.n)
+				l.broken(pThread, "conversation %d holds mails of two: %d and %d", c.ID, of.n, w.talk.n)
 			}
 			of = w.talk
 			if id, ok := where[of]; ok && id != c.ID {
-				m.t.Errorf("conversation %d of %s is split: %s is in %d, the others in %d", of.n, of.customer, w.stamp, c.ID, id)
+				l.broken(pThread, "conversation %d of %s is split: %s is in %d, the others in %d", of.n, of.customer, w.stamp, c.ID, id)
 			}
 			where[of] = c.ID
 		}
 		if of == nil {
-			m.t.Errorf("conversation %d, %q of %s, is of no mail anybody wrote", c.ID, c.Subject, c.Customer.Addr)
+			l.broken(pForged, "conversation %d, %q of %s, is of no mail anybody wrote", c.ID, c.Subject, c.Customer.Addr)
 		}
 		return nil
 	})
-	for _, w := range m.wrote {
+	for _, w := range l.wrote {
 		if w.kind == kindMail && times[w.stamp] != 1 {
-			m.t.Errorf("%s of %s is recorded %d times", w.stamp, w.from, times[w.stamp])
+			l.broken(pLost, "%s of %s is recorded %d times", w.stamp, w.from, times[w.stamp])
 		}
 	}
-	m.counts["conversations"] = len(where)
-	if len(where) != len(m.talks) {
-		m.t.Errorf("%d conversations were begun, %d are there", len(m.talks), len(where))
+	l.counts["conversations"] = len(where)
+	if len(where) != len(l.talks) {
+		l.broken(pThread, "%d conversations were begun, %d are there", len(l.talks), len(where))
 	}
 }
 
 // exported: export says the same.
-func (m *month) exported() {
+func (l *lab) exported() {
 	where := map[*talk]threads.ID{}
-	err := admin.Export(m.svc.Store(), func(msg admin.Message) error {
-		w := m.byID[strings.Trim(msg.MessageID, "<>")]
+	err := admin.Export(l.svc.Store(), func(msg admin.Message) error {
+		w := l.byID[strings.Trim(msg.MessageID, "<>")]
 		if w == nil && msg.AuthorsID != "" {
-			w = m.byID[strings.Trim(msg.AuthorsID, "<>")]
+			w = l.byID[strings.Trim(msg.AuthorsID, "<>")]
 		}
 		if w == nil || w.talk == nil || w.kind == kindForged || msg.Conversation == nil {
 			return nil
 		}
 		if id, ok := where[w.talk]; ok && id != *msg.Conversation {
-			m.t.Errorf("export: %s is in conversation %d, others of it in %d", w.stamp, *msg.Conversation, id)
+			l.broken(pThread, "export: %s is in conversation %d, others of it in %d", w.stamp, *msg.Conversation, id)
 		}
 		where[w.talk] = *msg.Conversation
-		m.counts["exported: "+string(msg.Direction)]++
+		l.counts["exported: "+string(msg.Direction)]++
 		return nil
 	})
 	if err != nil {
-		m.t.Error(err)
+		l.t.Error(err)
 	}
 }
 
 // ownedNow is owned in the middle of the month.
-func (m *month) ownedNow() {
-	if m.up {
-		m.owned()
+func (l *lab) ownedNow() {
+	if l.up {
+		l.owned()
 	}
 }
 
 // owned: every open conversation has an owner, or waits and says so.
-func (m *month) owned() {
+func (l *lab) owned() {
 	states := map[string]int{}
-	m.each(func(_ *store.Tx, c threads.Conversation, _ []threads.Event) error {
+	l.each(func(_ *store.Tx, c threads.Conversation, _ []threads.Event) error {
 		states["conversations that are "+string(c.State)]++
 		if c.State != threads.StateOpen {
 			return nil
 		}
 		if c.Owner == "" && !c.Waits {
-			m.t.Errorf("conversation %d has no owner, and does not wait", c.ID)
+			l.broken(pOwner, "conversation %d has no owner, and does not wait", c.ID)
 		}
 		if len(c.Pending) > 0 && !c.Waits {
-			m.t.Errorf("conversation %d has mails that nobody was sent: %v", c.ID, c.Pending)
+			l.broken(pOwner, "conversation %d has mails that nobody was sent: %v", c.ID, c.Pending)
 		}
 		return nil
 	})
-	maps.Copy(m.counts, states)
+	maps.Copy(l.counts, states)
 }
 
 // heldAreTold: whoever was asked about a held mail got a notice of it.
-func (m *month) heldAreTold() {
+func (l *lab) heldAreTold() {
 	told := map[string]int{}
-	for who, box := range m.boxes {
+	for who, box := range l.boxes {
 		seen := map[string]bool{}
 		for _, f := range box {
 			subject, id := f.Get("Subject"), f.Get("Message-ID")
@@ -217,7 +217,7 @@ func (m *month) heldAreTold() {
 	}
 	asked := map[string]int{}
 	kinds := map[string]int{}
-	m.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
+	l.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
 			h, ok := e.Body.(threads.HeldBack)
 			if !ok {
@@ -233,25 +233,25 @@ func (m *month) heldAreTold() {
 		}
 		return nil
 	})
-	maps.Copy(m.counts, kinds)
+	maps.Copy(l.counts, kinds)
 	for who, n := range asked {
 		if told[who] != n {
-			m.t.Errorf("%s was to be asked about %d held mails, and got %d notices", who, n, told[who])
+			l.broken(pDoubt, "%s was to be asked about %d held mails, and got %d notices", who, n, told[who])
 		}
 	}
-	ids, senders := m.heldIDs()
-	for _, w := range m.wrote {
+	ids, senders := l.heldIDs()
+	for _, w := range l.wrote {
 		if w.mustHold && w.kind == kindForged && !ids[w.messageID] && !senders[w.from] {
-			m.t.Errorf("%s, in the name of %s, is not among the held", w.stamp, w.from)
+			l.broken(pDoubt, "%s, in the name of %s, is not among the held", w.stamp, w.from)
 		}
 	}
 }
 
 // heldIDs is the Message-IDs of all mails that were held, and the senders of
 // those that belong to no conversation.
-func (m *month) heldIDs() (ids, senders map[string]bool) {
+func (l *lab) heldIDs() (ids, senders map[string]bool) {
 	ids, senders = map[string]bool{}, map[string]bool{}
-	m.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
+	l.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
 			if h, ok := e.Body.(threads.HeldBack); ok {
 				ids[strings.Trim(h.MessageID, "<>")] = true
@@ -259,7 +259,7 @@ func (m *month) heldIDs() (ids, senders map[string]bool) {
 		}
 		return nil
 	})
-	for _, h := range m.held() {
+	for _, h := range l.held() {
 		if h.Conversation == 0 {
 			senders[h.From] = true
 		}
@@ -283,11 +283,11 @@ type shift struct {
 // shifts reads from the log which rotation was in effect at each assignment,
 // and who was out of office, by "conversation.event". The order of the lines
 // tells: an edit and a mail are often taken in at the same instant.
-func (m *month) shifts() map[string]shift {
+func (l *lab) shifts() map[string]shift {
 	at := map[string]shift{}
 	var rot *threads.Rotation
 	leave := threads.Leave{}
-	lines := bufio.NewScanner(bytes.NewReader(m.log.Bytes()))
+	lines := bufio.NewScanner(bytes.NewReader(l.log.Bytes()))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if hit := assignedLine.FindStringSubmatch(lines.Text()); hit != nil {
@@ -297,9 +297,9 @@ func (m *month) shifts() map[string]shift {
 		if hit := offDutyLine.FindStringSubmatch(lines.Text()); hit != nil {
 			until, err := time.Parse(time.RFC3339Nano, hit[2])
 			if err != nil {
-				m.t.Errorf("%s is off duty until %v", hit[1], err)
+				l.broken(pFair, "%s is off duty until %v", hit[1], err)
 			}
-			m.counts["engineers taken off duty"]++
+			l.counts["engineers taken off duty"]++
 			leave[hit[1]] = until
 			continue
 		}
@@ -311,8 +311,8 @@ func (m *month) shifts() map[string]shift {
 		if hit == nil {
 			continue
 		}
-		if rot = m.texts[hit[1]]; rot == nil {
-			m.t.Errorf("rotation %s took effect, and nobody wrote it", hit[1])
+		if rot = l.texts[hit[1]]; rot == nil {
+			l.broken(pFair, "rotation %s took effect, and nobody wrote it", hit[1])
 		}
 	}
 	return at
@@ -320,17 +320,17 @@ func (m *month) shifts() map[string]shift {
 
 // fair: of the turns each set of candidates was given, everyone had her share
 // within one cycle.
-func (m *month) fair() {
-	shifts := m.shifts()
+func (l *lab) fair() {
+	shifts := l.shifts()
 	type turn struct {
 		threads.Event
 		shift
 	}
 	var turns []turn
-	m.each(func(_ *store.Tx, c threads.Conversation, events []threads.Event) error {
+	l.each(func(_ *store.Tx, c threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
 			if a, ok := e.Body.(threads.Assigned); ok {
-				m.counts["assigned: "+string(a.How)]++
+				l.counts["assigned: "+string(a.How)]++
 				if a.How == threads.HowTurn {
 					turns = append(turns, turn{e, shifts[fmt.Sprintf("%d.%d", c.ID, e.N)]})
 				}
@@ -348,7 +348,7 @@ func (m *month) fair() {
 	for _, e := range turns {
 		rot, s := e.rot, &set{weights: map[string]int{}, had: map[string]int{}}
 		if rot == nil {
-			m.t.Errorf("a turn at %v is not on the log", e.At)
+			l.broken(pFair, "a turn at %v is not on the log", e.At)
 			continue
 		}
 		name := ""
@@ -365,13 +365,13 @@ func (m *month) fair() {
 		s = sets[name]
 		who := e.Body.(threads.Assigned).Engineer
 		if s.weights[who] == 0 {
-			m.t.Errorf("at %v it was %s's turn, but on duty were%s", e.At, who, name)
+			l.broken(pFair, "at %v it was %s's turn, but on duty were%s", e.At, who, name)
 		}
 		s.had[who]++
 		s.n++
 	}
 	for name, s := range sets {
-		m.counts["turns of"+name] = s.n
+		l.counts["turns of"+name] = s.n
 		sum := 0
 		for _, w := range s.weights {
 			sum += w
@@ -379,7 +379,7 @@ func (m *month) fair() {
 		cycles := s.n / sum
 		for who, w := range s.weights {
 			if n := s.had[who]; n < cycles*w || n > (cycles+1)*w {
-				m.t.Errorf("unfair: of %d turns of%s, %s had %d", s.n, name, who, n)
+				l.broken(pFair, "unfair: of %d turns of%s, %s had %d", s.n, name, who, n)
 			}
 		}
 	}
@@ -387,42 +387,42 @@ func (m *month) fair() {
 
 // filed: in the shared mailbox each mail of ours lies in Sent, and none
 // in the inbox, where what an engineer was given is marked as seen.
-func (m *month) filed() {
+func (l *lab) filed() {
 	sent := map[string]int{}
-	for _, f := range m.folder("support@acme.example", "Sent") {
+	for _, f := range l.folder("support@acme.example", "Sent") {
 		sent[f.Get("Message-ID")]++
 	}
-	left := m.withoutCopy()
-	m.counts["mails of which the relay refused our own copy"] = len(left)
+	left := l.withoutCopy()
+	l.counts["mails of which the relay refused our own copy"] = len(left)
 	out := map[string]int{}
-	for _, t := range m.world.Transactions() {
-		out[mailtest.MustParse(m.t, t.Raw).Get("Message-ID")]++
+	for _, t := range l.world.Transactions() {
+		out[mailtest.MustParse(l.t, t.Raw).Get("Message-ID")]++
 	}
 	for id, n := range out {
 		// What went to its recipients in several transactions came back as often.
 		if have := sent[id]; have > n || have == 0 && !left[id] {
-			m.t.Errorf("%s, sent %d times, lies in Sent %d times", id, n, have)
+			l.broken(pArchive, "%s, sent %d times, lies in Sent %d times", id, n, have)
 		}
 	}
-	list, err := m.world.Messages("support@acme.example", "INBOX")
+	list, err := l.world.Messages("support@acme.example", "INBOX")
 	if err != nil {
-		m.t.Fatal(err)
+		l.t.Fatal(err)
 	}
 	var unseen []string
 	for _, msg := range list {
-		p := mailtest.MustParse(m.t, msg.Raw)
+		p := mailtest.MustParse(l.t, msg.Raw)
 		if p.Addresses("From")[0] == "support@acme.example" {
-			m.t.Errorf("%s of ours lies in the inbox", p.Get("Message-ID"))
+			l.broken(pArchive, "%s of ours lies in the inbox", p.Get("Message-ID"))
 		}
-		w := m.wrote[firstStamp(p.Text, "Ref: ")]
+		w := l.wrote[firstStamp(p.Text, "Ref: ")]
 		if w != nil && w.kind == kindMail && w.copies == 1 && p.Addresses("From")[0] == w.from && !slices.Contains(msg.Flags, "\\Seen") {
 			unseen = append(unseen, w.stamp)
 		}
 	}
 	// What was still to be marked under an old UIDVALIDITY is forgotten.
-	m.counts["given to an engineer, and not marked as seen"] = len(unseen)
-	if len(unseen) > 4*m.counts["changes of UIDVALIDITY"] {
-		m.t.Errorf("with an engineer, and not marked as seen: %v", unseen)
+	l.counts["given to an engineer, and not marked as seen"] = len(unseen)
+	if len(unseen) > 4*l.counts["changes of UIDVALIDITY"] {
+		l.broken(pArchive, "with an engineer, and not marked as seen: %v", unseen)
 	}
 }
 
@@ -430,9 +430,9 @@ var jobLine = regexp.MustCompile(` msg=(queued|attempt) job=(\S+) (?:.*msgid=(\S
 
 // withoutCopy is the Message-IDs of mails that went out although the relay
 // would not take our own copy.
-func (m *month) withoutCopy() map[string]bool {
+func (l *lab) withoutCopy() map[string]bool {
 	jobs, refused := map[string]string{}, map[string]bool{}
-	for line := range bytes.Lines(m.log.Bytes()) {
+	for line := range bytes.Lines(l.log.Bytes()) {
 		switch hit := jobLine.FindSubmatch(line); {
 		case hit == nil:
 		case string(hit[1]) == "queued":
@@ -450,8 +450,8 @@ func (m *month) withoutCopy() map[string]bool {
 
 // quiet: nothing is left on its way, but for answers whose authors have been
 // asked whether to send them again and have not said so.
-func (m *month) quiet() {
-	m.view(func(tx *store.Tx) error {
+func (l *lab) quiet() {
+	l.view(func(tx *store.Tx) error {
 		holds, err := tx.Holds()
 		if err != nil {
 			return err
@@ -461,7 +461,7 @@ func (m *month) quiet() {
 			if o.State == store.OutStopped && asked {
 				return nil
 			}
-			m.t.Errorf("the outbox still holds %s, %s, %s to %v", o.ID, o.Kind, o.State, o.Recipients)
+			l.broken(pLost, "the outbox still holds %s, %s, %s to %v", o.ID, o.Kind, o.State, o.Recipients)
 			return nil
 		}); err != nil {
 			return err
@@ -479,29 +479,29 @@ func (m *month) quiet() {
 			return err
 		}
 		for _, a := range asides {
-			m.t.Errorf("set aside: %+v", a)
+			l.broken(pLost, "set aside: %+v", a)
 		}
 		chores, err := tx.Chores(1000)
 		if len(inbox)+len(parked)+len(chores) > 0 {
-			m.t.Errorf("left: %d in the inbox, %d parked, %d chores: %+v", len(inbox), len(parked), len(chores), chores)
+			l.broken(pLost, "left: %d in the inbox, %d parked, %d chores: %+v", len(inbox), len(parked), len(chores), chores)
 		}
 		return err
 	})
-	st, err := m.svc.Status()
+	st, err := l.svc.Status()
 	if err != nil || st.State != "ok" {
-		m.t.Errorf("status: %+v, %v", st, err)
+		l.broken(pOwner, "status: %+v, %v", st, err)
 	}
 }
 
 // audited: the ledger accounts for every mail of the mailbox.
-func (m *month) audited() {
-	a, err := m.svc.Audit(m.t.Context())
+func (l *lab) audited() {
+	a, err := l.svc.Audit(l.t.Context())
 	if err != nil {
-		m.t.Error(err)
+		l.t.Error(err)
 		return
 	}
-	m.counts["UIDs audited"] = a.UIDs
+	l.counts["UIDs audited"] = a.UIDs
 	if !a.Fine() || a.Accounted != a.UIDs || a.Pending > 0 {
-		m.t.Errorf("audit: %+v", a)
+		l.broken(pLost, "audit: %+v", a)
 	}
 }

@@ -1,0 +1,24 @@
+// Package lab proves what Postroom promises: it runs the whole real service in
+// a simulated world and has a referee look at what everybody holds in the end.
+//
+// It owns the world (customers, engineers, admins, other people's machines,
+// forgers; networks, servers, disks and clocks that fail), the referee, who
+// knows only what each person wrote and what therefore must be in which
+// mailbox, and the list of promises. It guarantees that a seed is a world: the
+// same people write the same words at the same instants and meet the same
+// trouble, whatever the service does, and that each act draws from a source of
+// chance of its own, so that leaving one act out changes no other. It never
+// reaches into the service but through its seams, its store and its servers,
+// and nothing in the product knows of it: the package holds tests alone.
+//
+// The way through it: a plan (plan_test.go) says what to run; world_test.go
+// begins and ends a world, agenda_test.go lets it act, people_test.go and
+// engineers_test.go say what people do, trouble_test.go what goes wrong;
+// referee_test.go and referee_store_test.go judge; shrink_test.go looks for
+// the shortest history that still breaks a promise; mutants_test.go breaks the
+// service on purpose and asks whether the referee notices.
+//
+//	go test ./internal/lab -seed N -days D -count K
+//
+// runs K worlds of D days, beginning with the seed N.
+package lab

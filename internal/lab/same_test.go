@@ -1,0 +1,60 @@
+package lab
+
+import (
+	"bytes"
+	"flag"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+var sameFlag = flag.Int("same", 3, "how often TestSame runs the same world")
+
+// TestSame: the same seed is the same world. The same acts take place in the
+// same order, and the service logs the same things; only their instants may
+// differ, by a network's delay, as goroutines that are awake together run in
+// any order.
+func TestSame(t *testing.T) {
+	p := plan{seed: 8, days: min(*daysFlag, 5), gap: defaultGap}
+	first := simulate(t, p)
+	acts, log := names(first.acts), happened(first.log)
+	for range *sameFlag - 1 {
+		again := simulate(t, p)
+		if diff := differ(acts, names(again.acts)); diff != "" {
+			t.Errorf("the acts: %s", diff)
+		}
+		if diff := differ(log, happened(again.log)); diff != "" {
+			t.Errorf("the log: %s", diff)
+		}
+		if t.Failed() {
+			keep(t, "first", first)
+			keep(t, "again", again)
+			return
+		}
+	}
+}
+
+var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`)
+
+// happened is the lines of a log without their instants, sorted.
+func happened(log []byte) []string {
+	var list []string
+	for line := range bytes.Lines(log) {
+		list = append(list, string(instant.ReplaceAll(bytes.TrimSpace(line), nil)))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// differ is where two lists part, "" nowhere.
+func differ(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return a[i] + "\nin place of\n" + b[i]
+		}
+	}
+	if len(a) != len(b) {
+		return "one is longer"
+	}
+	return ""
+}
