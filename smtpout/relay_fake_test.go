@@ -26,6 +26,8 @@ type misdeed struct {
 	cut   bool
 	stall bool // until the client goes away
 	after bool // do what was asked first
+	// forget drops what came in one group with the command.
+	forget bool
 }
 
 // fakeRelay is an SMTP server over net.Pipe that misbehaves where a test wants
@@ -48,6 +50,7 @@ type fakeRelay struct {
 	refuse   bool // connections
 	buffer   int  // of its reader, in octets; 0 for the usual
 	quiet    bool // EHLO does not list AUTH by itself
+	careless bool // DATA is taken without MAIL and RCPT
 }
 
 type fakeMail struct {
@@ -146,6 +149,9 @@ func (s *fakeSession) do(stage, arg, proper string) (on, did bool) {
 		io.Copy(io.Discard, s.c)
 		return false, m.after
 	}
+	if m.forget {
+		s.r.Discard(s.r.Buffered())
+	}
 	if m.reply != "" && !s.say(m.reply) {
 		return false, m.after
 	}
@@ -176,6 +182,8 @@ func (s *fakeSession) command(line string) bool {
 	switch strings.ToUpper(verb) {
 	case "EHLO":
 		return s.ehlo()
+	case "HELO":
+		return s.say("250 fake")
 	case "STARTTLS":
 		on, did := s.do("starttls", "", "220 go ahead")
 		if did {
@@ -286,7 +294,10 @@ func (s *fakeSession) rcpt(arg string) bool {
 }
 
 func (s *fakeSession) data() bool {
-	if s.mail == nil || len(s.mail.to) == 0 {
+	if s.f.careless && s.mail == nil {
+		s.mail = &fakeMail{}
+	}
+	if !s.f.careless && (s.mail == nil || len(s.mail.to) == 0) {
 		return s.say("503 5.5.1 RCPT first")
 	}
 	if on, did := s.do("data", "", "354 go ahead"); !did || !on {
@@ -318,7 +329,7 @@ func (s *fakeSession) data() bool {
 		}
 	}
 	s.mail.body = body.String()
-	on, did := s.do("dot", s.mail.to[0], "250 2.0.0 queued")
+	on, did := s.do("dot", strings.Join(s.mail.to[:min(1, len(s.mail.to))], ""), "250 2.0.0 queued")
 	if did {
 		s.f.mu.Lock()
 		s.f.mails = append(s.f.mails, *s.mail)

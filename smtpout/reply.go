@@ -2,37 +2,42 @@ package smtpout
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/emersion/go-smtp"
 )
 
 // maxWords is how much of the relay's words is kept, in octets.
 const maxWords = 512
 
 // reply is a reply of the relay, or what stands for one: code 0 means that
-// the connection failed, or that what came was no reply.
+// the connection failed, or that what came was no reply. It is an error too,
+// where it is not the one that was wanted.
 type reply struct {
 	code     int
 	enhanced string // RFC 3463, "" when there was none
 	words    string // cleaned
+	cause    error  // of code 0
 }
 
-// readReply makes a reply of an error of the SMTP client.
-func readReply(err error) reply {
-	var se *smtp.SMTPError
-	if !errors.As(err, &se) {
-		return reply{words: clean(err.Error())}
+// broke stands for the reply that did not come.
+func broke(err error) reply { return reply{words: clean(err.Error()), cause: err} }
+
+// replyIn returns the reply an error comes from, or what stands for one.
+func replyIn(err error) reply {
+	var r reply
+	if errors.As(err, &r) {
+		return r
 	}
-	r := reply{code: se.Code, words: clean(se.Message)}
-	if e := se.EnhancedCode; e[0] > 0 {
-		r.enhanced = fmt.Sprintf("%d.%d.%d", e[0], e[1], e[2])
-	}
-	return r
+	return broke(err)
 }
+
+// Error is String: what a relay says of itself needs no more words.
+func (r reply) Error() string { return r.String() }
+
+// Unwrap returns why there is no reply.
+func (r reply) Unwrap() error { return r.cause }
 
 func (r reply) ok() bool        { return r.code/100 == 2 }
 func (r reply) temporary() bool { return r.code/100 == 4 }
@@ -41,6 +46,13 @@ func (r reply) permanent() bool { return r.code/100 == 5 }
 // broken says that the session cannot go on: it failed, or the other side
 // speaks something else than what was asked.
 func (r reply) broken() bool { return !r.temporary() && !r.permanent() }
+
+// lost says that nothing was read that is a reply.
+func (r reply) lost() bool { return r.code == 0 }
+
+// taken is the reply to a MAIL or RCPT that is accepted; 251 and 252 say where
+// else a mail will go (RFC 5321 §4.2.3).
+func (r reply) taken() bool { return r.code >= 250 && r.code < 260 }
 
 // closing is the reply to anything when the relay shuts down (RFC 5321 §3.8).
 func (r reply) closing() bool { return r.code == 421 }
@@ -58,7 +70,7 @@ func (r reply) tooLarge() bool {
 func (r reply) String() string {
 	parts := make([]string, 0, 3)
 	if r.code != 0 {
-		parts = append(parts, fmt.Sprint(r.code))
+		parts = append(parts, strconv.Itoa(r.code))
 	}
 	for _, s := range []string{r.enhanced, r.words} {
 		if s != "" {
@@ -112,6 +124,9 @@ func (r reply) needsLogin() bool {
 // clean makes hostile words fit to be stored and shown: one line of printable
 // characters, at most maxWords octets.
 func clean(s string) string {
+	if plain(s) {
+		return s
+	}
 	if len(s) > 4*maxWords {
 		s = s[:4*maxWords]
 	}
@@ -133,4 +148,19 @@ func clean(s string) string {
 		}
 	}
 	return s
+}
+
+// plain reports whether clean would change nothing, as is so of most replies.
+func plain(s string) bool {
+	if len(s) > maxWords {
+		return false
+	}
+	last := byte(' ')
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == ' ' && last == ' ' {
+			return false
+		}
+		last = s[i]
+	}
+	return s == "" || last != ' '
 }

@@ -50,6 +50,7 @@ type Sender struct {
 	wake     <-chan struct{}
 
 	plain    atomic.Bool // the relay's TLS is of no use, and need not be
+	lockstep atomic.Bool // the relay says that it does PIPELINING, and does not
 	envelope envelope
 	relay    relay
 	meter    meter

@@ -8,8 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
 	"postroom/internal/login"
 )
 
@@ -18,14 +16,16 @@ const quitPatience = time.Second
 
 // session is a connection to the relay, logged in. It belongs to one worker.
 type session struct {
-	conn    *conn
-	client  *smtp.Client
+	wire    *wire
 	release func() bool // ends the watch over the context
 
-	eightBit bool  // RFC 6152
-	utf8     bool  // RFC 6531
-	maxSize  int64 // RFC 1870; 0 is no limit
-	rcptMax  int   // recipients in one transaction, once the relay showed it; 0 is no limit
+	ext       map[string]string // what EHLO offered, by the keyword in capitals
+	eightBit  bool              // RFC 6152
+	utf8      bool              // RFC 6531
+	pipelines bool              // RFC 2920
+	sizes     bool              // RFC 1870
+	maxSize   int64             // likewise; 0 is no limit
+	rcptMax   int               // recipients in one transaction, once the relay showed it; 0 is no limit
 
 	used     bool // a transaction was begun
 	lastUsed time.Time
@@ -67,7 +67,7 @@ func (s *Sender) enter(ctx context.Context, who login.Credentials) (ses *session
 		return nil, refused, err
 	}
 	ses.release()
-	ses.release = context.AfterFunc(ctx, func() { ses.conn.Close() })
+	ses.release = context.AfterFunc(ctx, func() { ses.wire.low.Close() })
 	ses.lastUsed = time.Now()
 	return ses, "", nil
 }
@@ -81,7 +81,7 @@ func (s *Sender) secured(ctx context.Context) (*session, error) {
 	if err != nil || s.plain.Load() {
 		return ses, err
 	}
-	if offered, _ := ses.client.Extension("STARTTLS"); !offered {
+	if !ses.offers("STARTTLS") {
 		return ses, nil
 	}
 	ses.quit()
@@ -97,66 +97,31 @@ func (s *Sender) secured(ctx context.Context) (*session, error) {
 	return s.greet(ctx, "")
 }
 
-// greet dials and takes the session through the greeting, TLS (none for "")
-// and EHLO.
-func (s *Sender) greet(ctx context.Context, mode TLSMode) (*session, error) {
-	dial, cancel := context.WithTimeout(ctx, s.cfg.Timeouts.Dial)
-	defer cancel()
-	raw, err := s.dial(dial, "tcp", s.cfg.Server)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", s.cfg.Server, err)
-	}
-	ses := &session{conn: &conn{Conn: raw, patience: s.cfg.Timeouts.Write}}
-	ses.release = context.AfterFunc(ctx, func() { raw.Close() })
-	switch mode {
-	case TLSImplicit:
-		ses.client = smtp.NewClient(tls.Client(ses.conn, s.tls))
-	case TLSStart:
-		if ses.client, err = smtp.NewClientStartTLS(ses.conn, s.tls); err != nil {
-			ses.cut()
-			return nil, fmt.Errorf("beginning TLS with %s: %w", s.cfg.Server, err)
-		}
-	default:
-		ses.client = smtp.NewClient(ses.conn)
-	}
-	ses.client.CommandTimeout = s.cfg.Timeouts.Command
-	ses.client.SubmissionTimeout = s.cfg.Timeouts.Submit
-	// The TLS handshake happens here too.
-	if err := ses.client.Hello(s.cfg.Hello); err != nil {
-		ses.cut()
-		return nil, fmt.Errorf("greeting %s: %w", s.cfg.Server, err)
-	}
-	ses.learn()
-	return ses, nil
-}
-
-// learn reads what the relay offers.
-func (ses *session) learn() {
-	ses.eightBit, _ = ses.client.Extension("8BITMIME")
-	ses.utf8, _ = ses.client.Extension("SMTPUTF8")
-	if n, ok := ses.client.MaxMessageSize(); ok {
-		ses.maxSize = int64(n)
-	}
-}
-
 // alive reports whether an idle session can be used, asking the relay when it
 // has been idle for long.
 func (ses *session) alive(fresh time.Duration) bool {
-	return time.Since(ses.lastUsed) < fresh || ses.client.Noop() == nil
+	return time.Since(ses.lastUsed) < fresh || ses.wire.say("NOOP").ok()
 }
 
-// quit ends the session in the polite way (RFC 5321 §4.1.1.10).
+// reset ends a transaction that came to nothing (RFC 5321 §4.1.1.5), and
+// reports whether the session is of further use.
+func (ses *session) reset() bool { return ses.wire.say("RSET").ok() }
+
+// quit ends the session in the polite way (RFC 5321 §4.1.1.10). What the relay
+// answers to it changes nothing.
 func (ses *session) quit() {
-	ses.client.CommandTimeout = quitPatience
-	// What the relay answers to it changes nothing.
-	_ = ses.client.Quit()
+	ses.wire.low.patience = quitPatience
+	ses.wire.put("QUIT")
+	if ses.wire.flush() == nil {
+		ses.wire.reply(quitPatience)
+	}
 	ses.cut()
 }
 
 // cut ends the session at once, in whatever state it is.
 func (ses *session) cut() {
 	ses.release()
-	ses.conn.Close()
+	ses.wire.low.Close()
 }
 
 func splitHost(server string) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,10 +33,11 @@ func BenchmarkAgainstSource(b *testing.B) {
 			addr := startSink(b)
 			var source, ours time.Duration
 			commits := 0
+			var cpu time.Duration
 			for b.Loop() {
 				source += runSource(b, addr, connections, mails, size)
-				took, n := runSender(b, addr, connections, mails, size)
-				ours += took
+				took, used, n := runSender(b, addr, connections, mails, size)
+				ours, cpu = ours+took, cpu+used
 				commits += n
 			}
 			total := float64(b.N * mails)
@@ -43,6 +45,7 @@ func BenchmarkAgainstSource(b *testing.B) {
 			b.ReportMetric(total/source.Seconds(), "source/s")
 			b.ReportMetric(total/ours.Seconds(), "mails/s")
 			b.ReportMetric(source.Seconds()/ours.Seconds(), "ratio")
+			b.ReportMetric(float64(cpu.Microseconds())/total, "cpu-µs/mail")
 			// A commit is two syncs: the pages, and the page that makes them valid.
 			b.ReportMetric(2*float64(commits)/total, "syncs/mail")
 		})
@@ -103,9 +106,9 @@ func runSource(b *testing.B, addr string, connections, mails, size int) time.Dur
 	return time.Since(began)
 }
 
-// runSender sends from a fresh outbox, and returns how long it took and how
-// many transactions it committed.
-func runSender(b *testing.B, addr string, connections, mails, size int) (time.Duration, int) {
+// runSender sends from a fresh outbox, and returns how long it took, how much
+// of the processor, and how many transactions it committed.
+func runSender(b *testing.B, addr string, connections, mails, size int) (took, cpu time.Duration, commits int) {
 	b.Helper()
 	st, err := store.Open(slog.New(slog.DiscardHandler), b.TempDir(), zeros{})
 	if err != nil {
@@ -122,13 +125,22 @@ func runSender(b *testing.B, addr string, connections, mails, size int) (time.Du
 	cfg := Config{Server: addr, TLS: TLSOpportunistic, Hello: "us.example", Connections: connections}
 	s := New(slog.New(slog.DiscardHandler), cfg, st, d.DialContext, render, time.Now, func() float64 { return 0.5 }, &observed{})
 	before, _ := st.Commits()
-	began := time.Now()
+	began, used := time.Now(), processor(b)
 	if n, err := s.Drain(b.Context()); err != nil || n != mails {
 		b.Fatalf("%d mails sent: %v", n, err)
 	}
-	took := time.Since(began)
+	took, cpu = time.Since(began), processor(b)-used
 	after, _ := st.Commits()
-	return took, after - before
+	return took, cpu, after - before
+}
+
+// processor is how much of it this process has used.
+func processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // fill queues mails as the gateway would: some in each transaction.

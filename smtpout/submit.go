@@ -41,8 +41,8 @@ func (s *Sender) Submit(ctx context.Context, m store.OutMail) (Submission, error
 	r := w.try(ctx, &job{mail: m, direct: true})
 	sub := Submission{Took: time.Since(began)}
 	if w.session != nil {
-		sub.Offers, sub.MaxSize = w.session.offers(), w.session.maxSize
-		_, sub.TLS = w.session.client.TLSConnectionState()
+		sub.Offers, sub.MaxSize = w.session.offered(), w.session.maxSize
+		sub.TLS = w.session.wire.tls
 	}
 	if r.fellBack {
 		sub.FellBack = r.refusal.String()
@@ -67,10 +67,10 @@ func (s *Sender) Submit(ctx context.Context, m store.OutMail) (Submission, error
 // extensions are those that matter here.
 var extensions = [...]string{"8BITMIME", "SMTPUTF8", "SIZE", "STARTTLS", "AUTH", "PIPELINING", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"}
 
-func (ses *session) offers() []string {
+func (ses *session) offered() []string {
 	list := []string{}
 	for _, name := range extensions {
-		if ok, _ := ses.client.Extension(name); ok {
+		if ses.offers(name) {
 			list = append(list, name)
 		}
 	}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/emersion/go-smtp"
+	"os"
+	"strconv"
 
 	"postroom/internal/store"
 )
@@ -19,9 +18,13 @@ type transaction struct {
 	seen    map[again]bool // why it was begun anew before
 
 	from    string // the reverse-path used
+	own     string // the path of our own copy that is asked for, "" for none
 	open    bool   // the relay holds a transaction that is to be reset
 	broken  bool   // the session is of no more use
 	partial bool   // the relay did not accept all recipients
+
+	said  bool  // DATA, in one group with the rest
+	ready reply // the reply to it
 }
 
 // run takes the mail through the transaction and writes what it came to into
@@ -35,17 +38,14 @@ func (t *transaction) run(ctx context.Context) again {
 	if len(todo) == 0 {
 		return againNot
 	}
-	if a, ok := t.mail(todo); !ok {
-		return a
-	}
-	if a, ok := t.recipients(todo); !ok {
+	if a, ok := t.envelope(todo); !ok {
 		return a
 	}
 	if len(r.accepted) == 0 {
+		// A relay that wants the data of a mail to nobody gets none, and the
+		// session is over: an empty mail could reach our own copy's address.
+		t.broken = t.broken || t.ready.code == 354
 		return againNot
-	}
-	if a, ok := t.ownCopy(); !ok {
-		return a
 	}
 	if !t.recordAccepted() {
 		return againNot
@@ -108,8 +108,9 @@ func (t *transaction) todo() []target {
 	return list
 }
 
-// mail says MAIL.
-func (t *transaction) mail(todo []target) (again, bool) {
+// envelope says MAIL and RCPT for each recipient and our own copy, and takes
+// in what the relay makes of them.
+func (t *transaction) envelope(todo []target) (again, bool) {
 	m := &t.result.job.mail
 	t.from = t.reversePath(m, t.seen[againFallback])
 	from, bad := pathOf(t.from)
@@ -117,25 +118,119 @@ func (t *transaction) mail(todo []target) (again, bool) {
 		t.result.each(indexes(todo), store.OutFailed, *bad)
 		return againNot, false
 	}
-	opts := &smtp.MailOptions{Size: m.Size, UTF8: from.utf8}
-	for _, to := range todo {
-		opts.UTF8 = opts.UTF8 || to.path.utf8
+	lines := t.commands(from, todo)
+	together := t.session.pipelines && !t.lockstep.Load()
+	alone := together && len(lines) == 2 && !t.partial && t.result.ownRefused == ""
+	if alone {
+		lines = append(lines, "DATA")
 	}
-	err := t.session.client.Mail(from.text, opts)
-	if err == nil {
+	replies := t.session.wire.ask(lines, together, noUse())
+	if together {
+		t.stumbled(replies)
+	}
+	if alone && len(replies) == len(lines) {
+		t.said, t.ready, replies = true, replies[2], replies[:2]
+	}
+	if a, ok := t.mail(todo, replies[0]); !ok {
+		return a, false
+	}
+	if a, ok := t.recipients(todo, replies[1:]); !ok || t.own == "" {
+		return a, ok
+	}
+	return t.ownCopy(replies[min(len(replies), 1+len(todo)):])
+}
+
+// commands writes the commands that stand before DATA.
+func (t *transaction) commands(from path, todo []target) []string {
+	m := &t.result.job.mail
+	t.ownPath(m)
+	utf8 := from.utf8
+	lines := make([]string, 1, len(todo)+3)
+	for _, to := range todo {
+		utf8 = utf8 || to.path.utf8
+		lines = append(lines, "RCPT TO:<"+to.path.text+">")
+	}
+	if t.own != "" {
+		lines = append(lines, "RCPT TO:<"+t.own+">")
+	}
+	mail := append(make([]byte, 0, 128), "MAIL FROM:<"...)
+	mail = append(append(mail, from.text...), '>')
+	if t.session.sizes {
+		mail = strconv.AppendInt(append(mail, " SIZE="...), m.Size, 10) // RFC 1870 §4
+	}
+	if m.EightBit {
+		mail = append(mail, " BODY=8BITMIME"...) // RFC 6152 §2
+	}
+	if utf8 {
+		mail = append(mail, " SMTPUTF8"...) // RFC 6531 §3.4
+	}
+	lines[0] = string(mail)
+	return lines
+}
+
+// ownPath chooses the path of our own copy; one that cannot be written counts
+// as refused.
+func (t *transaction) ownPath(m *store.OutMail) {
+	t.own = ""
+	if m.OwnCopy == "" {
+		return
+	}
+	own, bad := pathOf(m.OwnCopy)
+	if bad == nil && own.utf8 {
+		bad = &needsUTF8
+	}
+	if bad != nil {
+		t.result.ownRefused = bad.String()
+		return
+	}
+	t.own = own.text
+}
+
+// noUse returns what reports whether, behind this reply to the n-th command,
+// nothing more of the transaction is worth saying: MAIL was refused, or the
+// transaction is full.
+func noUse() func(n int, r reply) bool {
+	accepted := 0
+	return func(n int, r reply) bool {
+		if n == 0 {
+			return !r.taken()
+		}
+		if r.taken() {
+			accepted++
+		}
+		return r.broken() && !r.taken() || r.tooMany() && accepted > 0
+	}
+}
+
+// stumbled notices a relay that left commands of a group unanswered: it is
+// spoken to one command at a time from then on.
+func (t *transaction) stumbled(replies []reply) {
+	last := replies[len(replies)-1]
+	if len(replies) > 1 && errors.Is(last.cause, os.ErrDeadlineExceeded) && !t.lockstep.Swap(true) {
+		t.log.Warn("the relay did not answer every command of a group; it gets one at a time from now on", "err", last)
+	}
+}
+
+// mail takes in the reply to MAIL.
+func (t *transaction) mail(todo []target, why reply) (again, bool) {
+	if why.taken() {
 		t.open = true
 		return againNot, true
 	}
-	return t.mailRefused(todo, readReply(err), fmt.Errorf("MAIL: %w", err))
+	// What was said behind it in the same group is refused as well; a DATA that
+	// is not, is for a transaction that is not there.
+	t.broken = t.ready.code == 354
+	return t.mailRefused(todo, why, fmt.Errorf("MAIL: %w", why))
 }
 
 func (t *transaction) mailRefused(todo []target, why reply, err error) (again, bool) {
 	r := t.result
-	t.broken = why.broken() || why.closing()
+	lost := why.broken() || why.closing()
+	t.broken = t.broken || lost
 	switch {
-	case t.broken && t.session.used && !t.seen[againRedial]:
+	case lost && t.session.used && !t.seen[againRedial]:
 		return againRedial, false
-	case t.broken || why.temporary() || why.needsLogin():
+	case lost || why.temporary() || why.needsLogin():
 		r.back(troubleRelay, err)
 		r.cut = why.broken()
 	case why.tooLarge():
@@ -156,30 +251,34 @@ func indexes(list []target) []int {
 	return all
 }
 
-// recipients says RCPT for each.
-func (t *transaction) recipients(todo []target) (again, bool) {
+// recipients takes in the replies to RCPT. There are fewer than recipients
+// where the transaction was full or the session ended.
+func (t *transaction) recipients(todo []target, replies []reply) (again, bool) {
 	r := t.result
-	for _, to := range todo {
-		err := t.session.client.Rcpt(to.path.text, nil)
-		if err == nil {
-			r.accepted = append(r.accepted, to.index)
+	full := false
+	for i, why := range replies[:min(len(replies), len(todo))] {
+		if why.taken() {
+			r.accepted = append(r.accepted, todo[i].index)
 			continue
 		}
 		t.partial = true
-		why := readReply(err)
 		switch {
 		case why.broken() || why.closing():
-			t.broke(indexes(todo), why, fmt.Errorf("RCPT: %w", err))
+			t.broke(indexes(todo), why, fmt.Errorf("RCPT: %w", why))
 			return againNot, false
 		case t.mayFallBack(why, false):
+			t.broken = t.ready.code == 354
 			return againFallback, false
 		case why.tooMany() && len(r.accepted) > 0:
-			return t.full(len(r.accepted))
+			full = true
 		case why.temporary():
-			r.each([]int{to.index}, store.OutQueued, why)
+			r.each([]int{todo[i].index}, store.OutQueued, why)
 		default:
-			r.each([]int{to.index}, store.OutFailed, why)
+			r.each([]int{todo[i].index}, store.OutFailed, why)
 		}
+	}
+	if full {
+		return t.full(len(r.accepted))
 	}
 	return againNot, true
 }
@@ -188,42 +287,34 @@ func (t *transaction) recipients(todo []target) (again, bool) {
 // copy needs a place in it too.
 func (t *transaction) full(n int) (again, bool) {
 	t.session.rcptMax = n
-	if t.result.job.mail.OwnCopy != "" && n > 1 && !t.seen[againFewer] {
+	if t.own != "" && n > 1 && !t.seen[againFewer] {
 		return againFewer, false
 	}
 	t.result.more = true
 	return againNot, true
 }
 
-// ownCopy asks for our own copy. A refusal is no failure of the mail, but an
-// unknown end could not be cleared up by a copy then.
-func (t *transaction) ownCopy() (again, bool) {
+// ownCopy takes in the reply to the RCPT of our own copy, if it came to that.
+// A refusal is no failure of the mail, but an unknown end could not be cleared
+// up by a copy then.
+func (t *transaction) ownCopy(replies []reply) (again, bool) {
 	r := t.result
-	if r.job.mail.OwnCopy == "" {
+	if len(replies) == 0 {
+		r.ownRefused = "the relay takes no more recipients at once"
 		return againNot, true
 	}
-	own, bad := pathOf(r.job.mail.OwnCopy)
-	if bad == nil && own.utf8 {
-		bad = &needsUTF8
-	}
-	if bad != nil {
-		r.ownRefused = bad.String()
-		return againNot, true
-	}
-	err := t.session.client.Rcpt(own.text, nil)
-	if err == nil {
-		return againNot, true
-	}
-	why := readReply(err)
+	why := replies[0]
 	switch {
+	case why.taken():
 	case why.broken() || why.closing():
-		t.broke(r.accepted, why, fmt.Errorf("RCPT for our own copy: %w", err))
+		t.broke(r.accepted, why, fmt.Errorf("RCPT for our own copy: %w", why))
 		return againNot, false
 	case why.tooMany() && len(r.accepted) > 1 && !t.seen[againFewer]:
 		t.session.rcptMax = len(r.accepted)
 		return againFewer, false
+	default:
+		r.ownRefused = why.String()
 	}
-	r.ownRefused = why.String()
 	return againNot, true
 }
 
@@ -268,50 +359,54 @@ func (t *transaction) recordAccepted() bool {
 		return tx.SetOut(m)
 	})
 	if err != nil {
-		r.each(r.accepted, store.OutQueued, reply{words: clean("recording who was accepted: " + err.Error())})
+		r.each(r.accepted, store.OutQueued, broke(fmt.Errorf("recording who was accepted: %w", err)))
 		return false
 	}
 	return true
 }
 
-// data says DATA, the mail and the final dot.
+// data says DATA, if it was not said yet, the mail and the final dot.
 func (t *transaction) data(ctx context.Context) again {
-	r := t.result
-	w, err := t.session.client.Data()
-	if err != nil {
-		return t.dataRefused(readReply(err), fmt.Errorf("DATA: %w", err))
+	r, w := t.result, t.session.wire
+	if !t.said {
+		t.ready = w.say("DATA")
+	}
+	if t.ready.code != 354 {
+		return t.dataRefused(t.ready, fmt.Errorf("DATA: %w", t.ready))
 	}
 	t.open = false
-	body := &bodyWriter{w: w}
-	if err := t.render(ctx, body, r.job.mail); err != nil {
+	body := dots{w: w}
+	if err := t.render(ctx, &body, r.job.mail); err != nil || body.err != nil {
 		// Without its final dot the relay cannot take it for a mail.
 		if body.err != nil {
-			t.broke(r.accepted, readReply(body.err), fmt.Errorf("sending the mail: %w", body.err))
+			t.broke(r.accepted, broke(body.err), fmt.Errorf("sending the mail: %w", body.err))
 			return againNot
 		}
 		t.broken, r.cut = true, ctx.Err() != nil
-		r.each(r.accepted, store.OutQueued, readReply(err))
+		r.each(r.accepted, store.OutQueued, broke(err))
 		return againNot
 	}
-	t.session.conn.ending = true
-	resp, err := w.CloseWithResponse()
-	t.session.conn.ending = false
-	if err == nil {
-		r.each(r.accepted, store.OutSent, reply{code: 250, words: clean(resp.StatusText)})
-		return againNot
-	}
-	return t.notAccepted(readReply(err), fmt.Errorf("the final dot: %w", err))
-}
-
-// notAccepted handles what is no 250 behind the final dot.
-func (t *transaction) notAccepted(why reply, err error) again {
-	r := t.result
-	t.open = true
+	why := t.submit(&body)
 	if why.ok() {
 		r.each(r.accepted, store.OutSent, why)
 		return againNot
 	}
-	if why.broken() && !t.session.conn.incomplete {
+	return t.notAccepted(why, fmt.Errorf("the final dot: %w", why))
+}
+
+// submit says the final dot and waits for what becomes of the mail.
+func (t *transaction) submit(body *dots) reply {
+	if err := body.finish(); err != nil {
+		return broke(err)
+	}
+	return t.session.wire.reply(t.cfg.Timeouts.Submit)
+}
+
+// notAccepted handles what is no success behind the final dot.
+func (t *transaction) notAccepted(why reply, err error) again {
+	r := t.result
+	t.open = true
+	if why.broken() && !t.session.wire.low.incomplete {
 		r.end, r.last, r.err = endUnknown, why, err
 		r.trouble, r.cut, t.broken = troubleSuspect, true, true
 		return againNot
@@ -337,19 +432,4 @@ func (t *transaction) dataRefused(why reply, err error) again {
 		r.each(r.accepted, store.OutFailed, why)
 	}
 	return againNot
-}
-
-// bodyWriter tells an error of the connection from one of the renderer.
-type bodyWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (b *bodyWriter) Write(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	n, err := b.w.Write(p)
-	b.err = err
-	return n, err
 }

@@ -80,7 +80,7 @@ func (w *worker) try(ctx context.Context, j *job) *result {
 		t := &transaction{Sender: w.Sender, session: w.session, result: r, seen: seen}
 		why := t.run(ctx)
 		w.session.used, w.session.lastUsed = true, time.Now()
-		if t.broken || t.open && w.session.client.Reset() != nil {
+		if t.broken || t.open && !w.session.reset() {
 			w.cut()
 		}
 		if why == againNot {
@@ -96,7 +96,7 @@ func (w *worker) try(ctx context.Context, j *job) *result {
 
 // back ends an attempt that the relay did not come to.
 func (r *result) back(t trouble, err error) {
-	r.end, r.trouble, r.err, r.last = endBack, t, err, readReply(err)
+	r.end, r.trouble, r.err, r.last = endBack, t, err, replyIn(err)
 }
 
 // ensure makes sure of a session that can take a transaction.
