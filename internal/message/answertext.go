@@ -105,8 +105,13 @@ func readCommands(text string) (commands []threads.Command, rest string) {
 	return commands, text
 }
 
-// readNewText fills NewText, Quoted, Commands and AnswerEmpty.
+// readNewText fills NewText, Quoted, Commands and AnswerEmpty. A delivery
+// report is a machine's own words from end to end.
 func (m *Message) readNewText() {
+	if m.Mail.Bounce != nil {
+		m.Mail.NewText = m.Mail.Text
+		return
+	}
 	q := scanQuotes(m.Mail.Text, m.Mail.ListPost != "")
 	m.Mail.NewText = q.newText()
 	m.Mail.Quoted = q.quoted(threads.MaxQuoted)

@@ -26,19 +26,18 @@ func (m *Message) bounce() (*threads.Bounce, string) {
 	for _, p := range m.statusParts() {
 		b.Recipients = append(b.Recipients, readStatus(m.textOfReport(p))...)
 	}
-	text := m.reportText()
 	if len(b.Recipients) == 0 {
 		b.Recipients = append(b.Recipients, m.innerRecipients()...)
 	}
 	if len(b.Recipients) == 0 {
-		b.Recipients = append(b.Recipients, m.namedRecipients(text)...)
+		b.Recipients = append(b.Recipients, m.namedRecipients()...)
 	}
 	b.Recipients = b.Recipients[:min(len(b.Recipients), maxRecipients)]
 	b.Action = worst(b.Recipients)
 	if b.Action == "" {
-		b.Action = actionOfText(m.Mail.Subject, text)
+		b.Action = m.words().action(m.Mail.Subject)
 	}
-	m.returned(b, text)
+	m.returned(b)
 	return b, evidence
 }
 
@@ -67,7 +66,7 @@ func (m *Message) complaint() (*threads.Bounce, string) {
 			b.Recipients = append(b.Recipients, threads.BounceRecipient{Address: r.Address, Action: "complaint"})
 		}
 	}
-	m.returned(b, m.reportText())
+	m.returned(b)
 	return b, evidence
 }
 
@@ -95,7 +94,7 @@ const maxInner = 2
 // complainers are who complained: the recipients the mail complained about
 // went to.
 func (m *Message) complainers() []threads.BounceRecipient {
-	h := m.returnedMail(m.reportText())
+	h := m.returnedMail()
 	if list := parseAddresses(h.Get("X-HmXmrOriginalRecipient"), ""); len(list) > 0 {
 		return []threads.BounceRecipient{{Address: list[0].Addr}}
 	}
@@ -153,16 +152,22 @@ func (m *Message) beginning(p *Part) []byte {
 	return raw[:min(len(raw), maxReport)]
 }
 
-// reportText is what a report says to people, shown or not.
+// words is what a report says to people, shown or not.
+func (m *Message) words() *reportWords {
+	if m.report == nil {
+		m.report = newReportWords(m.reportText())
+	}
+	return m.report
+}
+
 func (m *Message) reportText() string {
-	var b strings.Builder
-	b.WriteString(m.Mail.Text)
+	text := m.Mail.Text
 	for _, p := range m.Leaves() {
-		if b.Len() < maxReport && p.Type == "text/plain" && p.Disposition == "attachment" {
-			b.WriteString("\n\n" + m.textOfReport(p))
+		if len(text) < maxReport && p.Type == "text/plain" && p.Disposition == "attachment" {
+			text += "\n\n" + m.textOfReport(p)
 		}
 	}
-	return b.String()
+	return text
 }
 
 // statusField is one field of a status part.

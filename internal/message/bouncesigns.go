@@ -1,10 +1,6 @@
 package message
 
-import (
-	"bytes"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // reportEvidence tells a delivery report from other mail: by its type, or by
 // signs of which one alone proves nothing. A person can be called postmaster,
@@ -54,11 +50,11 @@ func (m *Message) reportEvidence() string {
 	if failureSubject(m.Mail.Subject) {
 		add(2, "Subject: "+clip(m.Mail.Subject, 60))
 	}
-	text := m.reportText()
-	if failureText(text) {
+	words := m.words()
+	if words.failure {
 		add(2, "words of a report")
 	}
-	add(m.returnedSign(text), "a returned mail")
+	add(m.returnedSign(words.text), "a returned mail")
 	if points == told && !status && report == nil || sender == 0 && points < 4 {
 		return ""
 	}
@@ -83,7 +79,7 @@ func (m *Message) daemon() int {
 			return 2
 		}
 	}
-	if len(m.Mail.From) == 0 || local == "no-reply" && failureText(m.reportText()) || strings.HasPrefix(local, "postmaster") || strings.Contains(from, "system administrator") {
+	if len(m.Mail.From) == 0 || local == "no-reply" && m.words().failure || strings.HasPrefix(local, "postmaster") || strings.Contains(from, "system administrator") {
 		return 1
 	}
 	return 0
@@ -116,77 +112,6 @@ func failureSubject(s string) bool {
 		}
 	}
 	return false
-}
-
-// failureText looks for the words of a report at the start of a text: for the
-// word that many phrases share before these.
-func failureText(text string) bool {
-	s := flatWords(clip(text, 6<<10))
-	return hasPhrase(s, "deliver", "could not be delivered", "couldn't be delivered", "could not deliver", "couldn't deliver", "cannot be delivered", "can not be delivered", "was not delivered", "wasn't delivered", "not been delivered", "has not been delivered", "unable to deliver", "wasn't able to deliver", "was unable to deliver", "delivery failed", "delivery has failed", "delivery to the following", "delivery to these recipients", "delivery of your message", "delivery status notification", "undeliverable", "undelivered", "failed to deliver", "delivery error", "successfully delivered") ||
-		hasPhrase(s, "permanent", "permanent error", "permanent fatal error", "permanent failure", "failed permanently") ||
-		hasPhrase(s, "returned", "returned to sender", "returned unopened", "message returned") ||
-		hasPhrase(s, "user", "user unknown", "unknown user", "no such user") ||
-		hasPhrase(s, "mailbox ", "mailbox unavailable", "mailbox is full") ||
-		hasPhrase(s, "following ", "following address", "following recipient") ||
-		hasPhrase(s, "fail", "have failed", "has failed", "transaction failed") ||
-		hasPhrase(s, "", "did not reach", "fatal errors", "transcript of session", "unrouteable", "host unknown", "i'm sorry to have to inform you", "could not be sent", "error occurred while", "message was rejected", "rejected by the recipient", "final-recipient:", "over quota", "mail system at host", "nicht zugestellt", "nicht erreicht", "konnte nicht", "unzustellbar", "n'a pas pu", "no pudo", "no se pudo", "impossibile", "niet worden bezorgd", "not our customer", "are not member", "is not a member", "delayed", "still being retried", "retry", "does not exist") ||
-		!asciiText(s) && hasPhrase(s, "", "n'a pas été", "não pôde", "não foi entregue", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못")
-}
-
-// actionOfText judges a report that has no fields.
-func actionOfText(subject, text string) string {
-	s := strings.ToLower(subject) + "\n" + flatWords(clip(text, 3<<10))
-	if saysDelayed(s) {
-		return "delayed"
-	}
-	for _, p := range []string{"successfully delivered", "was delivered", "delivery successful", "relayed to", "(success)"} {
-		if strings.Contains(s, p) && !strings.Contains(s, "not "+p) {
-			return "delivered"
-		}
-	}
-	return "failed"
-}
-
-// saysDelayed looks for each word first that several phrases share.
-func saysDelayed(s string) bool {
-	return hasPhrase(s, "delay", "(delay)", "delayed mail") ||
-		hasPhrase(s, "still ", "still being retried", "still trying") ||
-		hasPhrase(s, "warning", "warning: message", "notification: warning") ||
-		hasPhrase(s, "will ", "will continue trying", "will keep trying", "delivery attempts will continue", "will retry") ||
-		strings.Contains(s, "no action is required") || strings.Contains(s, "do not need to resend")
-}
-
-// hasPhrase reports one of the phrases in s; word is in all of them.
-func hasPhrase(s, word string, phrases ...string) bool {
-	if !strings.Contains(s, word) {
-		return false
-	}
-	for _, p := range phrases {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
-}
-
-// flatWords is a text in lower case with one blank between its words.
-func flatWords(s string) string {
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
-			return strings.ToLower(strings.Join(strings.Fields(s), " "))
-		case c == ' ' || c >= '\t' && c <= '\r':
-			if n := len(out); n > 0 && out[n-1] != ' ' {
-				out = append(out, ' ')
-			}
-		case 'A' <= c && c <= 'Z':
-			out = append(out, c|0x20)
-		default:
-			out = append(out, c)
-		}
-	}
-	return string(bytes.TrimRight(out, " "))
 }
 
 // carriesProgram reports an attachment of the kind worms come in.

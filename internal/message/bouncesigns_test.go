@@ -5,12 +5,35 @@ import (
 	"testing"
 )
 
-// Flattening must find the same words as the plain way to do it.
-func TestFlatWords(t *testing.T) {
-	for _, s := range []string{"", " ", "\n\n", "a", " Could NOT\r\n\tbe  Delivered. ", "a\v\fB\rC", "Zustellung an MÜLLER\u00a0 fehl", "x\x00 Y\x1c Z", "Nicht\u0085Zugestellt"} {
-		want := strings.ToLower(strings.Join(strings.Fields(s), " "))
-		if got := flatWords(s); got != want {
-			t.Errorf("flatWords(%q) = %q, want %q", s, got, want)
+// The words of a report count in any case, with any white space between them,
+// and only where a word begins.
+func TestReportWords(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":                                false,
+		" Could NOT\r\n\tbe  Delivered. ": true,
+		"(final-recipient: a@b":           true,
+		"could not":                       false,
+		"couldnotbe delivered":            false,
+		"could not\u00a0be delivered":     false,
+		"xundelivered":                    false,
+		"550-Undelivered":                 true,
+		"\u00a0é undelivered":             true,
+		"Письмо НЕ \n ДОСТАВЛЕНО":                  true,
+		strings.Repeat("x ", 4000) + "undelivered": false,
+	} {
+		if got := newReportWords(text).failure; got != want {
+			t.Errorf("%.60q: failure %t, want %t", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"Your mail was\ndelivered.":                         "delivered",
+		"Your mail was not delivered. It was delivered not": "delivered",
+		"It was NOT successfully delivered":                 "failed",
+		"We WILL\nretry.":                                   "delayed",
+		"Unwill retry":                                      "failed",
+	} {
+		if got := newReportWords(text).action("Report"); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
 }

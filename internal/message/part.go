@@ -24,9 +24,11 @@ type Message struct {
 	cr     bool   // lines end with CR alone
 	hint   string // charset for raw 8-bit text in the header
 	leaves leafFacts
-	list   []*Part  // the parts without children
-	depth  int      // reports around this one
-	inner  *Message // the report inside this one, if it was read
+	list   []*Part          // the parts without children
+	depth  int              // reports around this one
+	inner  *Message         // the report inside this one, if it was read
+	report *reportWords     // while the class is read
+	blocks map[*Part]Header // of the mails it returns, while the class is read
 }
 
 // Field is one header field. Value is unfolded, without the line end,

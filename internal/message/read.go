@@ -46,10 +46,10 @@ func read(src Source, depth int) *Message {
 	m.readLeaves()
 	m.readText()
 	m.readSeal()
-	m.readNewText()
 	m.readClass()
+	m.readNewText()
 	m.Mail.HeaderDigest = m.headerDigest()
-	m.leaves.text, m.leaves.whole = nil, nil
+	m.leaves.text, m.leaves.whole, m.report, m.blocks = nil, nil, nil, nil
 	if m.Mail.Problems == nil {
 		m.Mail.Problems = []string{}
 	}

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 
 	"postroom/threads"
@@ -10,13 +11,14 @@ import (
 // them. Where a report says it best comes first: as fields in its text, on
 // lines that begin with the address, in the transcript of the session, in a
 // sentence; else they are those of the mail returned.
-func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
+func (m *Message) namedRecipients() []threads.BounceRecipient {
+	text := m.words().text
 	if namesFinal(text) {
 		if list := addressed(readStatus(text)); len(list) > 0 {
 			return list
 		}
 	}
-	returned := m.returnedMail(text)
+	returned := m.returnedMail()
 	n := &recipientSearch{text: clip(text, maxReport/4), senders: m.returnedSenders(returned)}
 	n.lines, _ = splitReport(n.text)
 	n.search()
@@ -24,7 +26,7 @@ func (m *Message) namedRecipients(text string) []threads.BounceRecipient {
 	if len(list) == 0 {
 		list = m.returnedRecipients(returned)
 	}
-	action := actionOfText(m.Mail.Subject, text)
+	action := m.words().action(m.Mail.Subject)
 	for i := range list {
 		r := &list[i]
 		r.Action = action
@@ -85,21 +87,15 @@ func (m *Message) failedRecipients() []threads.BounceRecipient {
 
 // returnedSenders are the addresses that sent the mail a report is about:
 // whom it came back to, and who wrote it.
-func (m *Message) returnedSenders(h Header) map[string]bool {
-	senders := map[string]bool{}
-	for _, a := range m.Mail.To {
-		senders[a.Key()] = true
-	}
-	for _, a := range m.Mail.From {
-		senders[a.Key()] = true
+func (m *Message) returnedSenders(h Header) []string {
+	var senders []string
+	for _, list := range [][]threads.Address{m.Mail.To, m.Mail.From, parseAddresses(h.Get("Return-Path"), ""), parseAddresses(h.Get("From"), ""), parseAddresses(h.Get("Sender"), "")} {
+		for _, a := range list {
+			senders = append(senders, a.Key())
+		}
 	}
 	for _, a := range m.Mail.DeliveredTo {
-		senders[threads.AddressKey(a)] = true
-	}
-	for _, name := range []string{"Return-Path", "From", "Sender"} {
-		for _, a := range parseAddresses(h.Get(name), "") {
-			senders[a.Key()] = true
-		}
+		senders = append(senders, threads.AddressKey(a))
 	}
 	return senders
 }
@@ -123,7 +119,7 @@ const maxNamed = 50
 type recipientSearch struct {
 	text    string
 	lines   []string
-	senders map[string]bool
+	senders []string
 	list    []threads.BounceRecipient
 }
 
@@ -145,7 +141,7 @@ func (n *recipientSearch) collect(way func(string) (addr, rest string), senders 
 			continue // no way finds an address
 		}
 		addr, rest := way(l)
-		if addr == "" || n.senders[threads.AddressKey(addr)] != senders || senders && machineAddress(addr) {
+		if addr == "" || slices.Contains(n.senders, threads.AddressKey(addr)) != senders || senders && machineAddress(addr) {
 			continue
 		}
 		n.add(addr, n.diagnostic(i, rest, way))

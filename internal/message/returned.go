@@ -10,7 +10,7 @@ import (
 // returned reads the header of the mail that a report returns: attached, as
 // header alone, or below the text. When that is a report itself, the ids it
 // returns count too.
-func (m *Message) returned(b *threads.Bounce, text string) {
+func (m *Message) returned(b *threads.Bounce) {
 	ids := newIDList()
 	for _, p := range m.Leaves() {
 		if returnedType(p.Type) {
@@ -27,7 +27,7 @@ func (m *Message) returned(b *threads.Bounce, text string) {
 		}
 	}
 	if b.OriginalMessageID == "" {
-		m.returnedHeader(b, ids, headerInText(text))
+		m.returnedHeader(b, ids, headerInText(m.words().text))
 	}
 	if b.OriginalMessageID == "" {
 		m.misplacedHeader(b, ids)
@@ -60,9 +60,17 @@ func (m *Message) misplacedHeader(b *threads.Bounce, ids *idList) {
 	}
 }
 
-// headerOf reads the header block at the start of a leaf.
+// headerOf reads the header block at the start of a leaf, once.
 func (m *Message) headerOf(p *Part) Header {
-	return readHeaderBlock(m.beginning(p))
+	h, ok := m.blocks[p]
+	if !ok {
+		if m.blocks == nil {
+			m.blocks = map[*Part]Header{}
+		}
+		h = readHeaderBlock(m.beginning(p))
+		m.blocks[p] = h
+	}
+	return h
 }
 
 // readHeaderBlock reads one header block from memory.
@@ -116,7 +124,7 @@ func headerInText(text string) Header {
 
 // returnedMail is the header of the mail a report returns, as far as it can
 // be found; nil when there is none.
-func (m *Message) returnedMail(text string) Header {
+func (m *Message) returnedMail() Header {
 	for _, p := range m.Leaves() {
 		if returnedType(p.Type) {
 			if h := m.headerOf(p); len(h) > 0 {
@@ -124,7 +132,7 @@ func (m *Message) returnedMail(text string) Header {
 			}
 		}
 	}
-	_, below := splitReport(text)
+	_, below := splitReport(m.words().text)
 	return readHeaderBlock([]byte(unindent(below)))
 }
 
