@@ -166,32 +166,42 @@ func attributionAt(lines []string, i int) (n int, s strength) {
 	if first == "" || len(first) > maxAttribution || !mayStart(first) {
 		return 0, notAttribution
 	}
-	joined := ""
-	for n = 1; n <= maxAttributionLines && i+n-1 < len(lines); n++ {
-		l := lines[i+n-1]
-		if n > 1 {
-			// Some clients wrap the line and mark its rest as quoted.
-			if l = strings.TrimSpace(strings.TrimLeft(l, "> ")); l == "" {
-				break
+	pieces := [maxAttributionLines]string{first}
+	size, open := len(first), strings.IndexByte(first, '<') >= 0
+	for n = 1; ; n++ {
+		if open || mayEnd(pieces[n-1]) {
+			joined := first
+			if n > 1 {
+				joined = strings.Join(pieces[:n], " ")
 			}
-			if strings.HasSuffix(joined, ":") {
-				break
+			if s := rate(joined); s != notAttribution {
+				// The end of a wrapped address may stand alone: ">:".
+				if n < maxAttributionLines && i+n < len(lines) && openEnd(joined, lines[i+n]) {
+					n++
+				}
+				return n, s
 			}
 		}
-		joined = strings.TrimSpace(joined + " " + bareLine(l))
-		if len(joined) > maxAttribution {
-			break
+		if n == maxAttributionLines || i+n >= len(lines) || strings.HasSuffix(pieces[n-1], ":") {
+			return 0, notAttribution
 		}
-		if s := rate(joined); s != notAttribution {
-			// The end of a wrapped address may stand alone: ">:".
-			if n < maxAttributionLines && i+n < len(lines) && openEnd(joined, lines[i+n]) {
-				n++
-			}
-			return n, s
+		// Some clients wrap the line and mark its rest as quoted.
+		l := strings.TrimSpace(strings.TrimLeft(lines[i+n], "> "))
+		if l == "" {
+			return 0, notAttribution
 		}
+		l = bareLine(l)
+		if size += 1 + len(l); size > maxAttribution {
+			return 0, notAttribution
+		}
+		open = open || strings.IndexByte(l, '<') >= 0
+		pieces[n] = l
 	}
-	return 0, notAttribution
 }
+
+// mayEnd reports a line that can be the last of an attribution: it ends with a
+// colon or a verb, or is so short that the verb may have begun above it.
+func mayEnd(s string) bool { return len(s) < maxVerb || ends(s) || verbLast(s) }
 
 func openEnd(joined, next string) bool {
 	next = strings.TrimSpace(next)
@@ -234,27 +244,21 @@ func ends(s string) bool {
 // rate judges the text of what may be an attribution.
 func rate(s string) strength {
 	colon := ends(s)
-	digits := countDigits(s)
-	if !colon && digits < 5 {
+	if !colon && !closes(s) {
 		return notAttribution
 	}
-	if !colon && !dated(s) {
+	digits := countDigits(s)
+	if !colon && (digits < 5 || !dated(s)) {
 		return notAttribution
 	}
 	if colon && digits == 0 && !strings.ContainsRune(s, '@') {
-		if len(s) < 120 {
-			if _, last := hasVerb(strings.ToLower(ending(s, 64))); last {
-				return weakAttribution
-			}
+		if len(s) < 120 && verbLast(s) {
+			return weakAttribution
 		}
 		return notAttribution
 	}
-	if !colon && !(strings.ContainsRune(s, '@') && strings.Count(s, "<") > strings.Count(s, ">")) {
-		// Only a verb at the end counts.
-		if _, last := hasVerb(strings.ToLower(ending(s, 64))); last {
-			return strongAttribution
-		}
-		return notAttribution
+	if !colon && !openAddress(s) {
+		return strongAttribution // a verb closes it
 	}
 	verb, last := hasVerb(strings.ToLower(s))
 	address := strings.ContainsRune(s, '@')
@@ -267,25 +271,61 @@ func rate(s string) strength {
 		return strongAttribution
 	case verb && last && digits >= 5 && dated(s):
 		return strongAttribution // "---- On ... wrote ----"
-	case verb && address && digits >= 5 && dated(s) && strings.Count(s, "<") > strings.Count(s, ">"):
+	case verb && address && digits >= 5 && dated(s) && openAddress(s):
 		return strongAttribution // the line was cut inside the address
 	}
 	return notAttribution
 }
 
-// ending is the end of s, at most n octets before the marks a line ends with.
-func ending(s string, n int) string {
-	s = strings.TrimRight(s, " :：-*_\u00a0\t\u202c\u2069")
-	from := max(len(s)-n, 0)
+// closes reports the end of an attribution without a colon: its verb, or an
+// address that was cut.
+func closes(s string) bool { return openAddress(s) || verbLast(s) }
+
+// openAddress reports an address in a bracket that does not close.
+func openAddress(s string) bool {
+	i := strings.LastIndexByte(s, '<')
+	return i >= 0 && strings.ContainsRune(s, '@') && strings.Count(s, "<") > strings.Count(s, ">")
+}
+
+// maxVerb is more octets than any verb has.
+const maxVerb = 24
+
+// verbLast reports a text whose last word is a verb, before the marks a line
+// ends with.
+func verbLast(s string) bool {
+	s = trimEnd(s)
+	if s == "" || !mayEndVerb(s[len(s)-1]) {
+		return false
+	}
+	from := max(len(s)-maxVerb, 0)
 	for from < len(s) && !utf8.RuneStart(s[from]) {
 		from++
 	}
-	return s[from:]
+	s = strings.ToLower(s[from:])
+	for i := range s {
+		if n := verbAt(s[i:]); n > 0 && i+n >= len(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayEndVerb reports an octet that one of the verbs ends with.
+func mayEndVerb(c byte) bool {
+	return c >= utf8.RuneSelf || strings.IndexByte("abefilnostuv)", c|0x20) >= 0 || c == ')'
+}
+
+// trimEnd takes off the marks a line ends with.
+func trimEnd(s string) string {
+	if n := len(s); n > 0 && letter(s[n-1]) && s[n-1] != ':' {
+		return s
+	}
+	return strings.TrimRight(s, " :：-*_\u00a0\t\u202c\u2069")
 }
 
 // hasVerb finds a verb; last says that nothing but the colon follows it.
 func hasVerb(lower string) (found, last bool) {
-	end := len(strings.TrimRight(lower, " :：-*_\u00a0\t\u202c\u2069"))
+	end := len(trimEnd(lower))
 	for i := 0; i < end; i++ {
 		if n := verbAt(lower[i:]); n > 0 {
 			if found = true; i+n >= end {
