@@ -172,30 +172,47 @@ func (m *Message) reportText() string {
 
 // statusField is one field of a status part.
 type statusField struct {
-	name, value string
-	group       int // fields between two blank lines belong together
+	name, value string // the name in lower case, "" for one that nobody asks for
+	group       int    // fields between two blank lines belong together
 }
 
 func statusFields(text string) []statusField {
-	var list []statusField
+	list := make([]statusField, 0, 16)
 	group := 0
-	for l := range strings.SplitSeq(text, "\n") {
+	for text != "" {
+		l := text
+		if i := strings.IndexByte(text, '\n'); i >= 0 {
+			l, text = text[:i], text[i+1:]
+		} else {
+			text = ""
+		}
 		if strings.TrimSpace(l) == "" {
 			group++
 			continue
 		}
 		if (l[0] == ' ' || l[0] == '\t') && len(list) > 0 {
-			if f := &list[len(list)-1]; len(f.value) < 4<<10 && f.group == group {
+			if f := &list[len(list)-1]; len(f.value) < 4<<10 && f.group == group && f.name != "" {
 				f.value += " " + strings.TrimSpace(l)
 			}
 			continue
 		}
-		name, value, ok := splitField([]byte(l))
-		if ok && len(list) < 20*maxRecipients {
-			list = append(list, statusField{strings.ToLower(name), string(value), group})
+		i := strings.IndexByte(l, ':')
+		if i > 0 && len(list) < 20*maxRecipients {
+			list = append(list, statusField{statusName(strings.TrimRight(l[:i], " \t")), strings.TrimSpace(l[i+1:]), group})
 		}
 	}
 	return list
+}
+
+// statusName is the name of a field of a status or feedback part.
+func statusName(key string) string {
+	for _, name := range [...]string{"final-recipient", "action", "status", "diagnostic-code", "original-recipient", "x-actual-recipient",
+		"original-message-id", "x-original-message-id", "original-rcpt-to", "removal-recipient"} {
+		if len(name) == len(key) && strings.EqualFold(name, key) {
+			return name
+		}
+	}
+	return ""
 }
 
 // readStatus reads the groups of a status part that name a recipient.

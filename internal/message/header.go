@@ -45,29 +45,42 @@ func (h Header) All(name string) []string {
 // headerScan collects the fields of one header block, line by line. A line
 // that is no field and continues none is stepped over; when no field follows
 // such a line, the blank line before the body is missing and the body starts
-// there.
+// there. Names and values are gathered in one run of octets, so that a block
+// takes two pieces of memory however many fields it has.
 type headerScan struct {
-	fields  Header
-	value   []byte // of the last field, unfolded
+	fields  []fieldSpan
+	text    []byte                 // names and unfolded values
+	sieve   func(name []byte) bool // fields that are not wanted are passed over; nil: all are
+	seen    int                    // fields, wanted or not
 	start   int64
 	octets  int64
 	stray   int64 // offset of the first line of a run that is no field; -1 for none
 	skipped bool  // a stray line was stepped over
 	cut     bool  // a limit was reached
 	postal  bool  // an mbox From_ line was stepped over
-	lost    bool  // the last field was dropped for a limit: so are its continuations
+	lost    bool  // the last field was not kept: nor are its continuations
 }
 
-func newHeaderScan(start int64) *headerScan { return &headerScan{start: start, stray: -1} }
+// fieldSpan says where a field lies in the text of a scan, and in the source.
+type fieldSpan struct {
+	known            string // the name, if it is a common one
+	name, value, end int
+	offset, length   int64
+}
+
+// reset begins a new block; the memory is used again.
+func (s *headerScan) reset(start int64) {
+	*s = headerScan{fields: s.fields[:0], text: s.text[:0], sieve: s.sieve, start: start, stray: -1}
+}
 
 // add takes a line that is not blank.
-func (s *headerScan) add(l line) {
+func (s *headerScan) add(l *line) {
 	s.octets += l.end - l.start
 	switch {
 	case l.rest:
 		s.extend(l)
 	case l.text[0] == ' ' || l.text[0] == '\t':
-		if s.stray < 0 && (len(s.fields) > 0 || s.lost) {
+		if s.stray < 0 && s.seen > 0 {
 			s.extend(l)
 			return
 		}
@@ -77,34 +90,34 @@ func (s *headerScan) add(l line) {
 	}
 }
 
-func (s *headerScan) setStray(l line) {
+func (s *headerScan) setStray(l *line) {
 	if s.stray < 0 {
 		s.stray = l.start
 	}
 }
 
-func (s *headerScan) extend(l line) {
+func (s *headerScan) extend(l *line) {
 	if s.stray >= 0 || len(s.fields) == 0 || s.lost {
 		return
 	}
 	f := &s.fields[len(s.fields)-1]
-	f.Length = l.end - f.Offset
-	if s.octets > maxHeader || len(s.value)+len(l.text) > maxField {
+	f.length = l.end - f.offset
+	if s.octets > maxHeader || len(s.text)-f.value+len(l.text) > maxField {
 		s.cut = true
 		return
 	}
-	s.value = append(s.value, l.text...)
+	s.text = append(s.text, l.text...)
 }
 
-func (s *headerScan) field(l line) {
+func (s *headerScan) field(l *line) {
 	text := l.text
-	if len(s.fields) == 0 && l.start == s.start {
+	if s.seen == 0 && l.start == s.start {
 		text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	}
-	name, value, ok := splitField(text)
+	name, value, ok := cutField(text)
 	if !ok {
 		// The From_ line of an mbox, also quoted by another mailbox format.
-		if len(s.fields) == 0 && s.stray < 0 && (bytes.HasPrefix(text, []byte("From ")) || bytes.HasPrefix(text, []byte(">From "))) {
+		if s.seen == 0 && s.stray < 0 && (bytes.HasPrefix(text, []byte("From ")) || bytes.HasPrefix(text, []byte(">From "))) {
 			s.postal = true
 			return
 		}
@@ -115,55 +128,102 @@ func (s *headerScan) field(l line) {
 		s.stray, s.skipped = -1, true
 	}
 	s.flush()
+	s.seen++
 	s.lost = len(s.fields) >= maxFields || s.octets > maxHeader
 	if s.lost {
 		s.cut = true
 		return
 	}
-	if s.fields == nil {
-		s.fields = make(Header, 0, 8)
+	if s.sieve != nil && !s.sieve(name) {
+		s.lost = true
+		return
 	}
-	s.fields = append(s.fields, Field{Name: name, Offset: l.start + int64(len(l.text)-len(text)), Length: l.end - l.start - int64(len(l.text)-len(text))})
-	s.value = append(s.value, value...)
+	s.append(name, value, l, int64(len(l.text)-len(text)))
 }
 
-// flush gives the last field its value.
-func (s *headerScan) flush() {
-	if len(s.fields) > 0 && !s.lost {
-		s.fields[len(s.fields)-1].Value = string(bytes.TrimRight(s.value, " \t"))
+// append keeps a field; mark is how many octets of the line stand before it.
+func (s *headerScan) append(name, value []byte, l *line, mark int64) {
+	f := fieldSpan{known: commonName(name), name: len(s.text), offset: l.start + mark, length: l.end - l.start - mark}
+	if f.known == "" {
+		s.text = append(s.text, name...)
 	}
-	s.value = s.value[:0]
+	f.value = len(s.text)
+	s.text = append(s.text, value...)
+	s.fields = append(s.fields, f)
+}
+
+// flush ends the last field.
+func (s *headerScan) flush() {
+	if len(s.fields) == 0 || s.lost {
+		return
+	}
+	f := &s.fields[len(s.fields)-1]
+	n := len(s.text)
+	for n > f.value && (s.text[n-1] == ' ' || s.text[n-1] == '\t') {
+		n--
+	}
+	s.text = s.text[:n]
+	f.end = n
+}
+
+// header is what was collected.
+func (s *headerScan) header() Header {
+	s.flush()
+	if len(s.fields) == 0 {
+		return nil
+	}
+	text := string(s.text)
+	h := make(Header, len(s.fields))
+	for i := range s.fields {
+		f := &s.fields[i]
+		name := f.known
+		if name == "" {
+			name = text[f.name:f.value]
+		}
+		h[i] = Field{Name: name, Value: text[f.value:f.end], Offset: f.offset, Length: f.length}
+	}
+	return h
 }
 
 // splitField splits a field line, RFC 5322 §2.2; white space before the colon
 // (§4.5) is taken. The value comes without its leading white space.
 func splitField(text []byte) (name string, value []byte, ok bool) {
-	i := bytes.IndexByte(text, ':')
-	if i <= 0 || i > 200 {
+	key, value, ok := cutField(text)
+	if !ok {
 		return "", nil, false
 	}
-	key := bytes.TrimRight(text[:i], " \t")
-	for _, c := range key {
-		if c <= ' ' || c >= 0x7f {
-			return "", nil, false
-		}
-	}
-	if len(key) == 0 {
-		return "", nil, false
-	}
-	return fieldName(key), bytes.TrimLeft(text[i+1:], " \t"), true
+	return string(key), value, true
 }
 
-// fieldName is a name as a string. Those that most mail has are constants:
-// they need no memory of their own.
-func fieldName(key []byte) string {
+func cutField(text []byte) (name, value []byte, ok bool) {
+	i := bytes.IndexByte(text, ':')
+	if i <= 0 || i > 200 {
+		return nil, nil, false
+	}
+	key := text[:i]
+	for n := i; n > 0 && (key[n-1] == ' ' || key[n-1] == '\t'); n-- {
+		key = key[:n-1]
+	}
+	for _, c := range key {
+		if c <= ' ' || c >= 0x7f {
+			return nil, nil, false
+		}
+	}
+	for i++; i < len(text) && (text[i] == ' ' || text[i] == '\t'); i++ {
+	}
+	return key, text[i:], len(key) > 0
+}
+
+// commonName is a name that most mail has, "" for another: these need no
+// memory of their own.
+func commonName(key []byte) string {
 	for _, name := range [...]string{"Received", "Return-Path", "Date", "From", "To", "Subject", "Message-ID", "Message-Id", "MIME-Version", "Mime-Version",
 		"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-Description", "X-Mailer", "References", "In-Reply-To", "Delivered-To"} {
 		if len(name) == len(key) && name == string(key) {
 			return name
 		}
 	}
-	return string(key)
+	return ""
 }
 
 // problems tells what was wrong with the block.

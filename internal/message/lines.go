@@ -26,7 +26,6 @@ type lineReader struct {
 	eof  bool  // buf reaches the end of the source
 	mark byte  // the octet that ends a line: LF, or CR in a mail that has no LF
 	rest bool  // the last line given was a piece
-	last line  // valid until the window moves
 }
 
 // newLineReader reads the lines of src from the octet start on.
@@ -86,17 +85,17 @@ func (r *lineReader) fill() {
 // offset is where the next line starts.
 func (r *lineReader) offset() int64 { return r.base + int64(r.pos) }
 
-// next returns the next line, false at the end.
-func (r *lineReader) next() (line, bool) {
+// next reads the next line into l; it is false at the end.
+func (r *lineReader) next(l *line) bool {
 	i := bytes.IndexByte(r.buf[r.pos:], r.mark)
 	if i < 0 && !r.eof {
 		r.fill()
 		i = bytes.IndexByte(r.buf[r.pos:], r.mark)
 	}
 	if r.pos == len(r.buf) {
-		return line{}, false
+		return false
 	}
-	l := line{start: r.offset(), rest: r.rest}
+	l.start, l.rest, l.eol = r.offset(), r.rest, 0
 	raw := r.buf[r.pos:]
 	if i >= 0 {
 		raw = raw[:i+1]
@@ -105,16 +104,15 @@ func (r *lineReader) next() (line, bool) {
 	l.end = r.offset()
 	l.more = i < 0 && !r.eof
 	r.rest = l.more
-	l.text = raw
 	if i >= 0 {
-		l.text, l.eol = raw[:i], 1
-		for r.mark == '\n' && len(l.text) > 0 && l.text[len(l.text)-1] == '\r' {
-			l.text = l.text[:len(l.text)-1]
+		raw, l.eol = raw[:i], 1
+		for r.mark == '\n' && len(raw) > 0 && raw[len(raw)-1] == '\r' {
+			raw = raw[:len(raw)-1]
 			l.eol++
 		}
 	}
-	r.last = l
-	return l, true
+	l.text = raw
+	return true
 }
 
 // rewind makes next go on at offset, which lies before the next line.

@@ -1,18 +1,12 @@
 package message
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // reportWords is what the words of a report say: each text is looked through
 // once, word by word, without a copy of it.
 type reportWords struct {
-	text string // of the report, shown or not
-	// flat is the beginning of a text that is not ASCII, in lower case with
-	// one blank between its words; "" for ASCII.
-	flat    string
-	failure bool
+	text    string // of the report, shown or not
+	failure bool   // it has the words of one
 }
 
 // How far into a report its words count, in octets. What is judged by a few
@@ -23,52 +17,62 @@ const (
 )
 
 func newReportWords(text string) *reportWords {
-	w := &reportWords{text: text}
 	head := clip(text, reportHead)
-	if !asciiText(head) {
-		w.flat = strings.ToLower(strings.Join(strings.Fields(head), " "))
-	}
-	w.failure = atWords(head, failureAt) || containsAny(w.flat, "n'a pas été", "não pôde", "não foi entregue", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено", "配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못")
-	return w
+	return &reportWords{text: text, failure: atWords(head, failureAt) || !asciiText(head) && foreignFailure(head)}
 }
 
-// action judges a report that has no fields.
-func (w *reportWords) action(subject string) string {
-	head := clip(w.text, actionHead)
-	if atWords(subject, delayAt) || atWords(head, delayAt) {
-		return "delayed"
+// foreignFailure looks for the words of a report in languages whose letters
+// are not ASCII.
+func foreignFailure(text string) bool {
+	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
+	for _, w := range []string{"n'a pas été", "não pôde", "não foi entregue", "не было доставлено", "не доставлено", "невозможно доставить", "не может быть доставлено",
+		"配信できません", "送信できません", "届きません", "お届けできません", "見つかりません", "無法", "无法", "退信", "배달되지", "보내지 못", "전송하지 못"} {
+		if strings.Contains(text, w) {
+			return true
+		}
 	}
-	if w.succeeded(subject, head) {
+	return false
+}
+
+// action judges a report that has no fields. Success counts without a "not"
+// before the same words anywhere.
+func (w *reportWords) action(subject string) string {
+	var said, denied uint
+	judge := func(s string) (delayed bool) {
+		switch s[0] | 0x20 {
+		case 'n':
+			if saysAt(s, "not ") {
+				denied |= successAt(s[4:])
+			}
+		case 's', 'w', 'd', 'r', '(':
+			said |= successAt(s)
+		default:
+			return false
+		}
+		return delayAt(s)
+	}
+	switch {
+	case atWords(subject, judge), atWords(clip(w.text, actionHead), judge):
+		return "delayed"
+	case said&^denied != 0:
 		return "delivered"
 	}
 	return "failed"
 }
 
-// succeeded reports a phrase of success without a "not" before it anywhere.
-func (w *reportWords) succeeded(texts ...string) bool {
-	var said, denied uint
-	for _, text := range texts {
-		atWords(text, func(s string) bool {
-			said |= successAt(s)
-			if begins(s, "not ", "NOT ", "Not ") {
-				denied |= successAt(s[4:])
-			}
-			return false
-		})
-	}
-	return said&^denied != 0
-}
-
 // atWords asks about every place in a text where a word can begin, up to the
 // first yes: at its start, and behind whatever is no letter or digit.
 func atWords(text string, found func(rest string) bool) bool {
-	inside := false
 	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if !inside && c > ' ' && found(text[i:]) {
+		if text[i] <= ' ' {
+			continue
+		}
+		if found(text[i:]) {
 			return true
 		}
-		inside = isAlnum(c)
+		for i < len(text) && isAlnum(text[i]) {
+			i++ // to the end of the word
+		}
 	}
 	return false
 }
@@ -110,18 +114,6 @@ func lowerOctet(c byte) byte {
 		return c | 0x20
 	}
 	return c
-}
-
-func containsAny(s string, words ...string) bool {
-	if s == "" {
-		return false
-	}
-	for _, w := range words {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // failureAt reports the words of a report of failure or delay.
@@ -184,11 +176,8 @@ func delayAt(s string) bool {
 
 // successAt tells which phrase of success a text goes on with.
 func successAt(s string) uint {
-	if s == "" || s[0] >= utf8.RuneSelf {
-		return 0
-	}
 	for i, p := range [...]string{"successfully delivered", "was delivered", "delivery successful", "relayed to", "(success)"} {
-		if lowerOctet(s[0]) == p[0] && samePhrase(s, p) {
+		if s != "" && lowerOctet(s[0]) == p[0] && samePhrase(s, p) {
 			return 1 << i
 		}
 	}

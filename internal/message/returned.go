@@ -73,12 +73,23 @@ func (m *Message) headerOf(p *Part) Header {
 	return h
 }
 
-// readHeaderBlock reads one header block from memory.
+// readHeaderBlock reads one header block from memory: of its fields those that
+// tell which mail it is and whose.
 func readHeaderBlock(raw []byte) Header {
 	s := &treeScan{r: newMemoryReader(bytes.TrimLeft(raw, "\r\n \t")), note: func(string) {}}
+	s.h.sieve = tellingField
 	p := &Part{}
 	s.header(p, true)
 	return p.Header
+}
+
+func tellingField(name []byte) bool {
+	for _, want := range [...]string{"From", "To", "Message-Id", "References", "In-Reply-To", "Return-Path", "Sender", "X-Envelope-To", "Envelope-To", "X-Original-To", "Delivered-To", "X-HmXmrOriginalRecipient"} {
+		if len(name) == len(want) && strings.EqualFold(string(name), want) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Message) returnedHeader(b *threads.Bounce, ids *idList, h Header) {

@@ -11,7 +11,9 @@ import (
 // that place, so the cost grows with the size of the mail alone.
 type treeScan struct {
 	r     *lineReader
+	h     headerScan
 	open  [][]byte // boundaries of the multiparts around, outermost first
+	last  []byte   // the line that was the last delimiter
 	parts int
 	note  func(string)
 	hint  string // charset for raw 8-bit header text
@@ -68,34 +70,33 @@ func (s *treeScan) part(p *Part, defaultType string, depth int) delimiter {
 // header reads the header block of p and sets where its body begins. ended is
 // true when a boundary, or the end, came first.
 func (s *treeScan) header(p *Part, root bool) (d delimiter, ended bool) {
-	h := newHeaderScan(p.Start)
+	h := &s.h
+	h.reset(p.Start)
 	blank := 0
+	var l line
 	for {
-		l, ok := s.r.next()
-		if !ok {
+		if !s.r.next(&l) {
 			d = delimiter{level: -1, start: s.r.offset(), end: s.r.offset()}
 			break
 		}
 		if len(l.text) == 0 && !l.rest {
 			// Blank lines before the header of a mail are the mailbox's.
-			if root && len(h.fields) == 0 && h.stray < 0 && blank < 5 && s.fieldFollows() {
+			if root && h.seen == 0 && h.stray < 0 && blank < 5 && s.fieldFollows() {
 				blank++
 				s.note("blank line before the header: skipped")
 				continue
 			}
-			h.flush()
-			p.Header, p.Body = h.fields, l.end
+			p.Header, p.Body = h.header(), l.end
 			h.problems(s.note)
 			return s.startBody(p, h)
 		}
-		if level, closing := s.match(l); level >= 0 {
+		if level, closing := s.match(&l); level >= 0 {
 			d = delimiter{level: level, closing: closing, start: l.start, end: l.start}
 			break
 		}
-		h.add(l)
+		h.add(&l)
 	}
-	h.flush()
-	p.Header = h.fields
+	p.Header = h.header()
 	h.problems(s.note)
 	if h.stray >= 0 {
 		// A body without the blank line before it.
@@ -116,9 +117,10 @@ func (s *treeScan) missingBlank(p *Part, stray int64) {
 // fields that mail begins with.
 func (s *treeScan) fieldFollows() bool {
 	defer s.r.rewind(s.r.offset())
-	l, ok := s.r.next()
+	var l line
+	ok := s.r.next(&l)
 	for i := 0; ok && len(l.text) == 0 && i < 5; i++ {
-		l, ok = s.r.next()
+		ok = s.r.next(&l)
 	}
 	if !ok || len(l.text) == 0 {
 		return false
@@ -153,11 +155,14 @@ func (s *treeScan) startBody(p *Part, h *headerScan) (delimiter, bool) {
 // match compares a line with the open boundaries, innermost first: those that
 // the line is, then those that other text follows (RFC 2046 §5.1.1: it is
 // enough that the line begins with it).
-func (s *treeScan) match(l line) (level int, closing bool) {
-	t := l.text
-	if len(t) < 3 || t[0] != '-' || t[1] != '-' || len(s.open) == 0 || l.rest || l.more {
+func (s *treeScan) match(l *line) (level int, closing bool) {
+	if t := l.text; len(t) < 3 || t[0] != '-' || t[1] != '-' || len(s.open) == 0 || l.rest || l.more {
 		return -1, false
 	}
+	return s.matchBoundary(l.text)
+}
+
+func (s *treeScan) matchBoundary(t []byte) (level int, closing bool) {
 	for _, loose := range []bool{false, true} {
 		for i := len(s.open) - 1; i >= 0; i-- {
 			rest, ok := bytes.CutPrefix(t[2:], s.open[i])
@@ -172,6 +177,7 @@ func (s *treeScan) match(l line) (level int, closing bool) {
 				s.note("too many parts: the rest is left in the last one")
 				return -1, false
 			}
+			s.last = t
 			return i, closing
 		}
 	}
@@ -183,12 +189,12 @@ func (s *treeScan) match(l line) (level int, closing bool) {
 func (s *treeScan) body(p *Part) delimiter {
 	end := s.r.offset()
 	var width int64
+	var l line
 	for {
-		l, ok := s.r.next()
-		if !ok {
+		if !s.r.next(&l) {
 			return delimiter{level: -1, start: s.r.offset(), end: s.r.offset()}
 		}
-		if level, closing := s.match(l); level >= 0 {
+		if level, closing := s.match(&l); level >= 0 {
 			return delimiter{level: level, closing: closing, start: l.start, end: end}
 		}
 		if !l.rest {
@@ -234,7 +240,7 @@ func (s *treeScan) multipart(p *Part, depth int) delimiter {
 	// who stripped them off the lines: the first line tells.
 	s.open = append(s.open, bytes.TrimRight([]byte(boundary), " \t"))
 	d := s.body(p) // preamble
-	if full := []byte(boundary); d.level == level && bytes.HasPrefix(s.r.last.text, append([]byte("--"), full...)) {
+	if full := []byte(boundary); d.level == level && bytes.HasPrefix(s.last, append([]byte("--"), full...)) {
 		s.open[level] = full
 	}
 	for d.level == level && !d.closing {
@@ -274,12 +280,12 @@ func (s *treeScan) findBoundary() string {
 	at := s.r.offset()
 	defer s.r.rewind(at)
 	previous := ""
+	var l line
 	for range 200 {
-		l, ok := s.r.next()
-		if !ok {
+		if !s.r.next(&l) {
 			return ""
 		}
-		if level, _ := s.match(l); level >= 0 {
+		if level, _ := s.match(&l); level >= 0 {
 			return ""
 		}
 		if previous != "" && len(l.text) > 8 && strings.EqualFold(string(l.text[:8]), "content-") {
