@@ -27,7 +27,7 @@ func (t *answerTree) file(p *Part) (*entity, error) {
 		where += " " + q.Filename
 	}
 	bulk := !readableType(p.Type)
-	if !bulk && t.m.decodedSize(p) > maxRead {
+	if !bulk && p.size > maxRead {
 		if err := t.readLong(p, where); err != nil {
 			return nil, err
 		}

@@ -135,14 +135,14 @@ func statusType(t string) bool {
 
 // textOfReport is the beginning of a part of a report.
 func (m *Message) textOfReport(p *Part) string {
-	text, _ := decodeCharset(m.beginning(p), p.Params["charset"])
-	return plainLines(text)
+	text, _ := decodeLines(m.beginning(p), p.Params["charset"])
+	return text
 }
 
 // beginning is the decoded beginning of a part of a report. It must not be
 // changed.
 func (m *Message) beginning(p *Part) []byte {
-	raw, ok := m.leaves.text[p]
+	raw, ok := p.decoded, p.kept
 	if !ok {
 		raw, ok = m.plainBody(p)
 	}

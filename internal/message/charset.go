@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -200,6 +201,12 @@ func decodeShifted(raw []byte, label string) string {
 func damage(s string) int { return strings.Count(s, "\uFFFD") }
 
 func high(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return true
+		}
+		b = b[8:]
+	}
 	for _, c := range b {
 		if c >= 0x80 {
 			return true
@@ -208,14 +215,9 @@ func high(b []byte) bool {
 	return false
 }
 
-func ascii(b []byte) bool {
-	for _, c := range b {
-		if c >= 0x80 || c == 0x1b {
-			return false
-		}
-	}
-	return true
-}
+// ascii reports octets that are text whatever the charset, but for the
+// stateful ones.
+func ascii(b []byte) bool { return !high(b) && bytes.IndexByte(b, 0x1b) < 0 }
 
 // utf8Shares counts the characters over 127 that are UTF-8, and the octets
 // over 127 that are not.
@@ -248,7 +250,7 @@ func decodeUTF7(raw []byte) string {
 		b.Write(raw[:i])
 		raw = raw[i+1:]
 		n := 0
-		for n < len(raw) && base64Value(raw[n]) >= 0 {
+		for n < len(raw) && base64Values[raw[n]] != noDigit {
 			n++
 		}
 		if n == 0 {
@@ -268,7 +270,7 @@ func utf7Run(run []byte) string {
 	var units []uint16
 	bits, n := uint32(0), 0
 	for _, c := range run {
-		bits = bits<<6 | uint32(base64Value(c))
+		bits = bits<<6 | uint32(base64Values[c])
 		n += 6
 		if n >= 16 {
 			n -= 16

@@ -64,7 +64,7 @@ func (m *Message) TextOf(p *Part) string {
 
 func (m *Message) textOf(p *Part) (text string, problems []string) {
 	var harm string
-	raw, kept := m.leaves.text[p]
+	raw, kept := p.decoded, p.kept
 	if !kept {
 		var err error
 		raw, err = io.ReadAll(io.LimitReader(m.open(p, &harm), maxDecoded+1))
@@ -83,11 +83,41 @@ func (m *Message) textOf(p *Part) (text string, problems []string) {
 	if cleanLabel(label) == "" && p.Type == "text/html" {
 		label = metaCharset(raw)
 	}
-	text, problem := decodeCharset(raw, label)
+	text, problem := decodeLines(raw, label)
 	if problem != "" {
 		problems = append(problems, problem)
 	}
-	return plainLines(text), problems
+	return text, problems
+}
+
+// decodeLines is the text of octets with LF line ends.
+func decodeLines(raw []byte, label string) (text, problem string) {
+	if ascii(raw) && !stateful(cleanLabel(label)) {
+		return asciiLines(raw), ""
+	}
+	text, problem = decodeCharset(raw, label)
+	return plainLines(text), problem
+}
+
+// asciiLines is plainLines of ASCII, without a second copy.
+func asciiLines(raw []byte) string {
+	var b strings.Builder
+	b.Grow(len(raw))
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\r')
+		if i < 0 {
+			b.Write(raw)
+			break
+		}
+		b.Write(raw[:i])
+		if raw = raw[i+1:]; len(raw) == 0 || raw[0] != '\n' {
+			b.WriteByte('\n')
+		}
+	}
+	if s := b.String(); hasControl(s) {
+		return strings.Map(plainRune, s)
+	}
+	return b.String()
 }
 
 // plainLines gives text LF line ends and takes NUL and escape out.
@@ -99,12 +129,15 @@ func plainLines(s string) string {
 	if !hasControl(s) {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
-	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, s), "\uFFFD")
+	return strings.ToValidUTF8(strings.Map(plainRune, s), "\uFFFD")
+}
+
+// plainRune leaves out control characters.
+func plainRune(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+		return -1
+	}
+	return r
 }
 
 func hasControl(s string) bool {

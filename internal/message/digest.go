@@ -29,11 +29,9 @@ func (m *Message) headerDigest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// leafFacts is what one pass over the decoded leaves tells. Short texts are
-// kept while the mail is read, so that they are decoded once.
+// leafFacts is what one pass over the decoded leaves tells of them all. Short
+// texts are kept while the mail is read, so that they are decoded once.
 type leafFacts struct {
-	size map[*Part]int64
-	text map[*Part][]byte
 	sums [][]byte // of each leaf, in order, type included; the body digest is theirs
 	kept int64
 	// whole is the source, while a mail that is short enough is read.
@@ -45,7 +43,7 @@ type leafFacts struct {
 // line ends, blanks at the end of lines and empty lines at the end do not
 // count: a relay that encodes anew changes these.
 func (m *Message) readLeaves() {
-	m.leaves.size, m.leaves.text = map[*Part]int64{}, map[*Part][]byte{}
+	m.leaves.sums = make([][]byte, 0, len(m.Leaves()))
 	leaf := sha256.New()
 	lines := &lineHash{h: leaf}
 	var buf []byte
@@ -60,11 +58,11 @@ func (m *Message) readLeaves() {
 		}
 		if n := p.End - p.Body; text && n+m.leaves.kept <= maxDecoded {
 			m.leaves.kept += n
-			m.leaves.text[p] = m.keep(p, w)
-			m.leaves.size[p] = int64(len(m.leaves.text[p]))
+			p.decoded, p.kept = m.keep(p, w), true
+			p.size = int64(len(p.decoded))
 		} else if raw, ok := m.plainBody(p); ok {
 			w.Write(raw)
-			m.leaves.size[p] = int64(len(raw))
+			p.size = int64(len(raw))
 		} else {
 			if want := int(min(n+1, 32<<10)); len(buf) < want {
 				buf = make([]byte, want)
@@ -73,7 +71,7 @@ func (m *Message) readLeaves() {
 			if err != nil {
 				m.note("a part could not be read to its end")
 			}
-			m.leaves.size[p] = n
+			p.size = n
 		}
 		m.leaves.sums = append(m.leaves.sums, leaf.Sum([]byte(p.Type+"\n")))
 	}
@@ -149,8 +147,6 @@ type (
 	onlyWriter struct{ io.Writer }
 )
 
-func (m *Message) decodedSize(p *Part) int64 { return m.leaves.size[p] }
-
 // Leaves returns the parts without children, in order. The list must not be
 // changed.
 func (m *Message) Leaves() []*Part {
@@ -182,34 +178,50 @@ type lineHash struct {
 	lines  int    // line ends held back
 	blanks []byte // blanks held back
 	cr     bool   // a CR was the last octet
-	out    []byte
+	n      int    // octets of out
+	out    [1024]byte
 }
 
 const maxBlanks = 4096
 
-// reset begins a new text; the buffers are used again.
-func (l *lineHash) reset() { l.lines, l.blanks, l.cr, l.out = 0, l.blanks[:0], false, l.out[:0] }
+// reset begins a new text.
+func (l *lineHash) reset() { l.lines, l.blanks, l.cr, l.n = 0, l.blanks[:0], false, 0 }
 
 func (l *lineHash) Write(p []byte) (int, error) {
 	n := len(p)
-	if l.out = l.out[:0]; cap(l.out) == 0 {
-		l.out = make([]byte, 0, min(len(p), 16<<10))
-	}
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\n')
-		seg := p
-		if i >= 0 {
-			seg = p[:i]
+		if i < 0 {
+			l.segment(p)
+			break
 		}
-		l.segment(seg)
-		p = p[len(seg):]
-		if i >= 0 {
-			l.space('\n')
-			p = p[1:]
-		}
+		l.line(p[:i])
+		p = p[i+1:]
 	}
-	l.h.Write(l.out)
+	l.flush()
 	return n, nil
+}
+
+// line takes a line without its LF.
+func (l *lineHash) line(seg []byte) {
+	n := len(seg)
+	if n > 0 && seg[n-1] == '\r' {
+		n--
+	}
+	if n == 0 && l.cr || bytes.IndexByte(seg[:n], '\r') >= 0 {
+		l.segment(seg)
+		l.space('\n')
+		return
+	}
+	for n > 0 && (seg[n-1] == ' ' || seg[n-1] == '\t') {
+		n--
+	}
+	if n > 0 {
+		l.release()
+		l.put(seg[:n])
+	}
+	l.blanks, l.cr = l.blanks[:0], false
+	l.lines++
 }
 
 // segment takes octets that hold no LF.
@@ -222,7 +234,7 @@ func (l *lineHash) segment(seg []byte) {
 		}
 		if text := bytes.TrimRight(run, " \t"); len(text) > 0 {
 			l.release()
-			l.out = append(l.out, text...)
+			l.put(text)
 			l.cr = false
 			run = run[len(text):]
 		}
@@ -257,12 +269,29 @@ func (l *lineHash) space(c byte) {
 
 func (l *lineHash) release() {
 	for ; l.lines > 0; l.lines-- {
-		l.out = append(l.out, '\n')
-		if len(l.out) > 16<<10 {
-			l.h.Write(l.out)
-			l.out = l.out[:0]
+		if l.n == len(l.out) {
+			l.flush()
+		}
+		l.out[l.n] = '\n'
+		l.n++
+	}
+	l.put(l.blanks)
+	l.blanks = l.blanks[:0]
+}
+
+// put hashes octets as they are.
+func (l *lineHash) put(b []byte) {
+	if len(b) > len(l.out)-l.n {
+		l.flush()
+		if len(b) > len(l.out) {
+			l.h.Write(b)
+			return
 		}
 	}
-	l.out = append(l.out, l.blanks...)
-	l.blanks = l.blanks[:0]
+	l.n += copy(l.out[l.n:], b)
+}
+
+func (l *lineHash) flush() {
+	l.h.Write(l.out[:l.n])
+	l.n = 0
 }

@@ -217,11 +217,57 @@ func cutField(text []byte) (name, value []byte, ok bool) {
 // commonName is a name that most mail has, "" for another: these need no
 // memory of their own.
 func commonName(key []byte) string {
-	for _, name := range [...]string{"Received", "Return-Path", "Date", "From", "To", "Subject", "Message-ID", "Message-Id", "MIME-Version", "Mime-Version",
-		"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-Description", "X-Mailer", "References", "In-Reply-To", "Delivered-To"} {
-		if len(name) == len(key) && name == string(key) {
-			return name
-		}
+	switch string(key) {
+	case "Received":
+		return "Received"
+	case "Return-Path":
+		return "Return-Path"
+	case "Date":
+		return "Date"
+	case "From":
+		return "From"
+	case "To":
+		return "To"
+	case "Cc":
+		return "Cc"
+	case "Subject":
+		return "Subject"
+	case "Message-ID":
+		return "Message-ID"
+	case "Message-Id":
+		return "Message-Id"
+	case "MIME-Version":
+		return "MIME-Version"
+	case "Mime-Version":
+		return "Mime-Version"
+	case "Content-Type":
+		return "Content-Type"
+	case "Content-Transfer-Encoding":
+		return "Content-Transfer-Encoding"
+	case "Content-Disposition":
+		return "Content-Disposition"
+	case "Content-Description":
+		return "Content-Description"
+	case "Content-ID":
+		return "Content-ID"
+	case "X-Mailer":
+		return "X-Mailer"
+	case "References":
+		return "References"
+	case "In-Reply-To":
+		return "In-Reply-To"
+	case "Delivered-To":
+		return "Delivered-To"
+	case "Reply-To":
+		return "Reply-To"
+	case "Auto-Submitted":
+		return "Auto-Submitted"
+	case "DKIM-Signature":
+		return "DKIM-Signature"
+	case "User-Agent":
+		return "User-Agent"
+	case "Precedence":
+		return "Precedence"
 	}
 	return ""
 }

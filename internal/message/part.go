@@ -63,4 +63,8 @@ type Part struct {
 	Lines       bool              // the body has a line over 998 octets or a bare CR or NUL: not to be sent as it is
 
 	Children []*Part // for multipart/*; message/rfc822 is a leaf
+
+	size    int64  // of the decoded body of a leaf
+	decoded []byte // that body, while the mail is read, if it is a short text
+	kept    bool   // decoded is it
 }

@@ -49,11 +49,19 @@ func read(src Source, depth int) *Message {
 	m.readClass()
 	m.readNewText()
 	m.Mail.HeaderDigest = m.headerDigest()
-	m.leaves.text, m.leaves.whole, m.report, m.blocks = nil, nil, nil, nil
+	m.forget()
 	if m.Mail.Problems == nil {
 		m.Mail.Problems = []string{}
 	}
 	return m
+}
+
+// forget drops what was only needed while the mail was read.
+func (m *Message) forget() {
+	m.leaves.whole, m.report, m.blocks = nil, nil, nil
+	for _, p := range m.Leaves() {
+		p.decoded, p.kept = nil, false
+	}
 }
 
 // charsetHint is the charset the mail states first: raw 8-bit text in its

@@ -110,7 +110,7 @@ func (p *Piece) measureLines(src Source, buf []byte) error {
 			ends -= 2 // a CRLF that lies across two pieces
 		}
 		cr = b[len(b)-1] == '\r'
-		p.EightBit = p.EightBit || highOctet(b)
+		p.EightBit = p.EightBit || high(b)
 	})
 	p.Size = p.Length + int64(ends)
 	return err

@@ -19,14 +19,14 @@ type shown struct {
 type textPlan struct {
 	m     *Message
 	shown []shown
+	texts []shown // flattened already
 	twins map[*Part]bool
-	texts map[*Part]string
 	files []threads.Attachment // uuencoded in the text
 }
 
 // readText fills Text and Attachments.
 func (m *Message) readText() {
-	t := &textPlan{m: m, twins: map[*Part]bool{}, texts: map[*Part]string{}}
+	t := &textPlan{m: m}
 	t.part(m.Root, nil, true)
 	text := ""
 	for _, s := range t.shown {
@@ -88,8 +88,10 @@ func (t *textPlan) show(p *Part) {
 
 // textOf is the text of a leaf as it is shown.
 func (t *textPlan) textOf(p *Part) string {
-	if s, ok := t.texts[p]; ok {
-		return s
+	for _, done := range t.texts {
+		if done.part == p {
+			return done.text
+		}
 	}
 	s, problems := t.m.textOf(p)
 	for _, problem := range problems {
@@ -103,7 +105,7 @@ func (t *textPlan) textOf(p *Part) string {
 	default:
 		s = t.takeFiles(s)
 	}
-	t.texts[p] = s
+	t.texts = append(t.texts, shown{p, s})
 	return s
 }
 
@@ -116,11 +118,19 @@ func (t *textPlan) alternative(p *Part) {
 		case c == best:
 			t.part(c, p, false)
 		case best != nil && (c.Type == "text/plain" || c.Type == "text/html" || c.Type == "text/x-amp-html" || c.Type == "text/enriched") && c.Disposition != "attachment":
-			t.twins[c] = true
+			t.hide(c)
 		case best != nil && len(c.Children) > 0:
 			t.twin(c)
 		}
 	}
+}
+
+// hide marks a leaf that says what is shown in another form.
+func (t *textPlan) hide(p *Part) {
+	if t.twins == nil {
+		t.twins = map[*Part]bool{}
+	}
+	t.twins[p] = true
 }
 
 // twin marks the first text of a multipart that stands beside the shown form.
@@ -131,7 +141,7 @@ func (t *textPlan) twin(p *Part) {
 			return
 		}
 		if c.Type == "text/html" || c.Type == "text/plain" {
-			t.twins[c] = true
+			t.hide(c)
 			return
 		}
 	}
@@ -198,7 +208,7 @@ func (t *textPlan) attachments(p *Part, list []threads.Attachment) []threads.Att
 		return list
 	}
 	return append(list, threads.Attachment{
-		Name: p.Filename, Type: p.Type, Size: t.m.decodedSize(p),
+		Name: p.Filename, Type: p.Type, Size: p.size,
 		Inline: p.Disposition == "inline" || p.Disposition == "" && p.ContentID != "",
 	})
 }

@@ -3,41 +3,28 @@ package message
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"io"
 	"strings"
 )
 
-// base64Value is the value of a base64 digit, -1 for other octets.
-func base64Value(c byte) int {
-	switch {
-	case c >= 'A' && c <= 'Z':
-		return int(c - 'A')
-	case c >= 'a' && c <= 'z':
-		return int(c-'a') + 26
-	case c >= '0' && c <= '9':
-		return int(c-'0') + 52
-	case c == '+':
-		return 62
-	case c == '/':
-		return 63
-	}
-	return -1
-}
-
-// base64Table is base64Value as a table: -1 for other octets.
-type base64Table [256]int8
-
-func newBase64Table() *base64Table {
-	var t base64Table
-	for i := range t {
-		t[i] = int8(base64Value(byte(i)))
-	}
-	return &t
-}
+// base64Values holds the value of each octet as a base64 digit; noDigit for
+// other octets.
+const (
+	base64Values = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" +
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x3e\xff\xff\xff\x3f\x34\x35\x36\x37\x38\x39\x3a\x3b\x3c\x3d\xff\xff\xff\xff\xff\xff" +
+		"\xff\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\xff\xff\xff\xff\xff" +
+		"\xff\x1a\x1b\x1c\x1d\x1e\x1f\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f\x30\x31\x32\x33\xff\xff\xff\xff\xff" +
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" +
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" +
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" +
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+	noDigit = 0xff
+)
 
 // base64Loose decodes what can be decoded of s.
 func base64Loose(s string) []byte {
-	d := base64State{table: newBase64Table()}
+	var d base64State
 	out := d.digits(make([]byte, 0, len(s)*3/4+3), []byte(s))
 	return d.finish(out)
 }
@@ -71,27 +58,14 @@ func plainProse(b []byte) bool {
 
 // base64State decodes base64 across line ends, padding and stray octets.
 type base64State struct {
-	table *base64Table
-	bits  uint32
-	n     int
+	bits uint32
+	n    int
 }
 
 func (d *base64State) digits(out, text []byte) []byte {
-	i := 0
-	if d.n == 0 {
-		// Whole groups of four, the rule.
-		for ; i+4 <= len(text); i += 4 {
-			a, b, c, e := d.table[text[i]], d.table[text[i+1]], d.table[text[i+2]], d.table[text[i+3]]
-			if a|b|c|e < 0 {
-				break
-			}
-			v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(e)
-			out = append(out, byte(v>>16), byte(v>>8), byte(v))
-		}
-	}
-	for ; i < len(text); i++ {
-		v := d.table[text[i]]
-		if v < 0 {
+	for i := range text {
+		v := base64Values[text[i]]
+		if v == noDigit {
 			if text[i] == '=' {
 				out = d.finish(out)
 			}
@@ -131,32 +105,37 @@ type base64Reader struct {
 }
 
 func newBase64Reader(r io.Reader, window int, harm *string) io.Reader {
-	return &base64Reader{in: bufio.NewReaderSize(r, window), state: base64State{table: newBase64Table()}, harm: harm}
+	return &base64Reader{in: bufio.NewReaderSize(r, window), harm: harm}
 }
 
 func (r *base64Reader) Read(p []byte) (int, error) {
-	for len(r.out) == 0 {
-		if r.err != nil {
+	if len(r.out) == 0 {
+		r.out = r.spare[:0]
+		for len(r.out) < min(len(p), readAhead) && r.err == nil {
+			chunk, err := r.in.ReadSlice('\n')
+			if err != nil && err != bufio.ErrBufferFull {
+				r.err = io.EOF
+			}
+			r.out = r.line(r.out, chunk)
+			if r.err != nil {
+				r.out = r.state.finish(r.out)
+			}
+		}
+		if r.spare = r.out; len(r.out) == 0 {
 			return 0, r.err
 		}
-		chunk, err := r.in.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull {
-			r.err = io.EOF
-		}
-		r.out = r.line(r.spare[:0], chunk)
-		if r.err != nil {
-			r.out = r.state.finish(r.out)
-		}
-		r.spare = r.out
 	}
 	n := copy(p, r.out)
 	r.out = r.out[n:]
 	return n, nil
 }
 
+// readAhead is how many octets are decoded at a time, about.
+const readAhead = 4 << 10
+
 // decodeBase64 decodes a body that is in memory, as base64Reader does.
 func decodeBase64(raw []byte, harm *string) []byte {
-	r := base64Reader{state: base64State{table: newBase64Table()}, harm: harm}
+	r := base64Reader{harm: harm}
 	out := make([]byte, 0, len(raw)*3/4+3)
 	for len(raw) > 0 {
 		line := raw
@@ -173,6 +152,12 @@ func (r *base64Reader) line(out, chunk []byte) []byte {
 	text := bytes.TrimRight(chunk, "\r\n \t")
 	if len(text) == 0 {
 		return out
+	}
+	if r.state.n == 0 && len(text)%4 == 0 && text[len(text)-1] != '=' {
+		// Whole groups of digits alone, the rule.
+		if more, err := base64.StdEncoding.AppendDecode(out, text); err == nil {
+			return more
+		}
 	}
 	if r.prose(text) {
 		r.note("base64 with other text in it: left out")
@@ -192,7 +177,7 @@ func (r *base64Reader) prose(text []byte) bool {
 	}
 	stray := 0
 	for _, c := range text {
-		if r.state.table[c] < 0 && c != '=' && c != '\r' {
+		if base64Values[c] == noDigit && c != '=' && c != '\r' {
 			if c == ' ' && r.padded {
 				return true
 			}

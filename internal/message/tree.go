@@ -201,7 +201,7 @@ func (s *treeScan) body(p *Part) delimiter {
 			width = 0
 		}
 		width += int64(len(l.text))
-		if !p.EightBit && highOctet(l.text) {
+		if !p.EightBit && high(l.text) {
 			p.EightBit = true
 		}
 		if !p.Lines {
@@ -210,17 +210,6 @@ func (s *treeScan) body(p *Part) delimiter {
 		}
 		end = l.end - int64(l.eol)
 	}
-}
-
-// highOctet reports an octet over 127, eight at a time.
-func highOctet(b []byte) bool {
-	for len(b) >= 8 {
-		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
-			return true
-		}
-		b = b[8:]
-	}
-	return high(b)
 }
 
 // multipart reads the parts of p, RFC 2046 §5.1.
