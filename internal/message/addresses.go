@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"strings"
 
 	"postroom/threads"
@@ -10,11 +11,15 @@ import (
 // write it: groups are dissolved, names may hold commas and stand without
 // quotes, brackets may be missing. What has no address in it is dropped.
 func parseAddresses(value, hint string) []threads.Address {
+	if value == "" {
+		return nil
+	}
 	if !strings.ContainsRune(value, '@') && strings.Contains(value, "=?") {
 		// Everything, the address too, in encoded words.
 		value = decodeWords(value, hint)
 	}
-	p := addressParser{hint: hint}
+	var room [64]byte
+	p := addressParser{hint: hint, name: room[:0]}
 	p.parse(value)
 	return p.list
 }
@@ -24,7 +29,7 @@ func parseAddresses(value, hint string) []threads.Address {
 type addressParser struct {
 	hint    string
 	list    []threads.Address
-	name    strings.Builder
+	name    []byte
 	comment string
 	angle   string
 	angled  bool
@@ -40,12 +45,12 @@ func (p *addressParser) parse(s string) {
 		case c == '"' && !p.openQuote:
 			text, n := quotedString(s[i:])
 			p.openQuote = n == 1
-			p.name.WriteString(text)
+			p.name = append(p.name, text...)
 			i += n
 		case c == '(' && !p.openComment:
 			text, n := commentText(s[i:])
 			if p.openComment = n == 1; p.openComment {
-				p.name.WriteByte(c)
+				p.name = append(p.name, c)
 			} else if text != "" {
 				p.comment = text
 			}
@@ -55,13 +60,13 @@ func (p *addressParser) parse(s string) {
 		case c == ',' || c == ';':
 			p.end(c)
 			i++
-		case c == ':' && !p.angled && !strings.ContainsAny(p.name.String(), "@[") && !mailto(p.name.String()):
+		case c == ':' && !p.angled && bytes.IndexByte(p.name, '@') < 0 && bytes.IndexByte(p.name, '[') < 0 && !mailto(string(p.name)):
 			// A group: its name is nobody's.
 			p.reset()
 			p.before = ""
 			i++
 		default:
-			p.name.WriteByte(c)
+			p.name = append(p.name, c)
 			i++
 		}
 		if len(p.list) >= maxAddresses {
@@ -79,7 +84,7 @@ func (p *addressParser) bracket(s string) int {
 	end := strings.IndexByte(s, '>')
 	if next := strings.IndexByte(s[1:], '<'); next >= 0 && (end < 0 || next+1 < end) {
 		// "<Name <a@b>>" or a stray bracket: the inner one counts.
-		p.name.WriteString(s[1 : next+1])
+		p.name = append(p.name, s[1:next+1]...)
 		return next + 1
 	}
 	n := end + 1
@@ -107,7 +112,7 @@ func dropSpace(r rune) rune {
 // end closes the mailbox at hand. Without an address it was the first half of
 // a name with a comma in it.
 func (p *addressParser) end(sep byte) {
-	name := p.name.String()
+	name := string(p.name)
 	if !p.angled {
 		addr, rest := bareAddress(name)
 		if addr == "" {
@@ -127,7 +132,7 @@ func (p *addressParser) end(sep byte) {
 }
 
 func (p *addressParser) reset() {
-	p.name.Reset()
+	p.name = p.name[:0]
 	p.comment, p.angle, p.angled = "", "", false
 }
 
@@ -145,11 +150,15 @@ func (p *addressParser) add(name string) {
 	if shown == "" && p.comment != "" {
 		shown = p.show(p.comment)
 	}
-	p.list = append(p.list, threads.Address{Name: shown, Addr: addr})
+	// The list outlives the header it was read from.
+	p.list = append(p.list, threads.Address{Name: strings.Clone(shown), Addr: strings.Clone(addr)})
 }
 
 func (p *addressParser) show(name string) string {
-	s := strings.Join(strings.Fields(decodeWords(name, p.hint)), " ")
+	s := decodeWords(name, p.hint)
+	if strings.Contains(s, "  ") || !asciiText(s) {
+		s = strings.Join(strings.Fields(s), " ")
+	}
 	for len(s) > 1 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
 		s = strings.TrimSpace(s[1 : len(s)-1])
 	}
@@ -162,6 +171,9 @@ func (p *addressParser) show(name string) string {
 // cleanAddress is an addr-spec without what does not belong to it: a source
 // route (RFC 5322 §4.4), a scheme, quotes, stray octets.
 func cleanAddress(s string) string {
+	if n := len(s); n > 1 && isAlnum(s[0]) && isAlnum(s[n-1]) && isClean(s) && s[0]|0x20 != 'm' {
+		return s // nothing to take off
+	}
 	s = oneLine(decodeRaw(s, ""))
 	if !strings.Contains(s, "\"@") {
 		s = strings.Trim(s, "<>'\"`, \t")

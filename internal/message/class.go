@@ -44,7 +44,11 @@ func (m *Message) field(class threads.Class, name string) verdict {
 // word is the first word of a field, in lower case, without comment and
 // parameters.
 func (m *Message) word(name string) string {
-	v := strings.ToLower(strings.TrimSpace(m.Header.Get(name)))
+	v := m.Header.Get(name)
+	if v == "" {
+		return ""
+	}
+	v = strings.ToLower(strings.TrimSpace(v))
 	if i := strings.IndexAny(v, "; \t("); i >= 0 {
 		v = v[:i]
 	}
@@ -82,8 +86,10 @@ func (m *Message) autoSubmitted() verdict {
 // X-Auto-Response-Suppress is none: people's mail has it too.
 func (m *Message) autoReply() verdict {
 	for _, name := range []string{"X-Autoreply", "X-Auto-Reply", "X-Autorespond", "X-Autoresponder", "X-Auto-Respond", "X-Autoreply-From", "X-Mail-Autoreply", "X-Vacation", "X-Away", "X-OOF", "X-Autoreply-Id"} {
-		if w := m.word(name); m.Header.Has(name) && w != "no" && w != "false" && w != "none" {
-			return m.field(threads.ClassAutoReply, name)
+		if m.Header.Has(name) {
+			if w := m.word(name); w != "no" && w != "false" && w != "none" {
+				return m.field(threads.ClassAutoReply, name)
+			}
 		}
 	}
 	for _, name := range []string{"Precedence", "X-Precedence"} {

@@ -10,17 +10,20 @@ import (
 // Content-Disposition have (RFC 2045 §5.1, RFC 2231), whatever is wrong with
 // it. The first value comes in lower case.
 func parseParams(value, hint string) (first string, params map[string]string) {
-	pieces := splitParams(value)
-	if len(pieces) == 0 {
+	if value == "" {
 		return "", nil
 	}
-	first = strings.ToLower(strings.Trim(strings.TrimSpace(pieces[0]), `"'`))
+	quotes := quotesClose(value)
+	head, rest, more := cutParam(value, quotes)
+	first = strings.ToLower(strings.Trim(strings.TrimSpace(head), `"'`))
 	if i := strings.IndexAny(first, " \t"); i >= 0 {
 		first = first[:i]
 	}
 	var parts []paramPiece
 	params = map[string]string{}
-	for _, p := range pieces[1:] {
+	for more {
+		var p string
+		p, rest, more = cutParam(rest, quotes)
 		key, val, ok := strings.Cut(p, "=")
 		key = strings.ToLower(strings.TrimSpace(key))
 		if !ok || key == "" || len(key) > 100 || len(parts) > 100 {
@@ -35,32 +38,43 @@ func parseParams(value, hint string) (first string, params map[string]string) {
 			params[key] = val
 		}
 	}
-	for k, v := range joinPieces(parts, hint) {
-		params[k] = v
+	if len(parts) > 0 {
+		for k, v := range joinPieces(parts, hint) {
+			params[k] = v
+		}
 	}
 	return first, params
 }
 
-// splitParams splits at semicolons outside quoted strings.
-func splitParams(value string) []string {
-	var list []string
-	start, quoted := 0, false
+// quotesClose reports whether the quoted strings of a value end. A quote that
+// never closes hides everything behind it: then none counts.
+func quotesClose(value string) bool {
+	quoted := false
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
 		case c == '\\' && quoted:
 			i++
 		case c == '"':
 			quoted = !quoted
-		case c == ';' && !quoted:
-			list = append(list, value[start:i])
-			start = i + 1
 		}
 	}
-	if quoted {
-		// A quote that never closes hides everything behind it: take none.
-		return strings.Split(value, ";")
+	return !quoted
+}
+
+// cutParam cuts a value at its first semicolon outside quoted strings.
+func cutParam(value string, quotes bool) (param, rest string, more bool) {
+	quoted := false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = quotes && !quoted
+		case c == ';' && !quoted:
+			return value[:i], value[i+1:], true
+		}
 	}
-	return append(list, value[start:])
+	return value, "", false
 }
 
 // unquote takes the quotes off a quoted string; what follows it is dropped. A
@@ -71,6 +85,9 @@ func unquote(s string) string {
 			return s[:i]
 		}
 		return s
+	}
+	if i := strings.IndexAny(s[1:], `"\`); i >= 0 && s[1+i] == '"' {
+		return s[1 : 1+i]
 	}
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {

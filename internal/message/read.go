@@ -87,7 +87,8 @@ func (m *Message) readHeader() {
 	mail.MessageID = messageID(h.Get("Message-Id"))
 	mail.InReplyTo = orEmpty(gather(h, "In-Reply-To"))
 	mail.References = orEmpty(gather(h, "References"))
-	mail.Subject = clip(decodeWords(h.Get("Subject"), m.hint), maxSubject)
+	// What outlives the header must not hold all of it in memory.
+	mail.Subject = strings.Clone(clip(decodeWords(h.Get("Subject"), m.hint), maxSubject))
 	mail.SubjectBase, mail.ReplyMark = baseSubject(mail.Subject)
 	mail.ReplyTo = m.addresses("Reply-To")
 	mail.To = m.addresses("To")
@@ -124,8 +125,8 @@ func (m *Message) readRoute() {
 			m.Mail.ListPost = list[0].Addr
 		}
 	}
-	m.Mail.ThreadIndex = threadIndexOf(m.Header.Get("Thread-Index"))
-	m.Mail.ThreadTopic = clip(decodeWords(m.Header.Get("Thread-Topic"), m.hint), maxSubject)
+	m.Mail.ThreadIndex = strings.Clone(threadIndexOf(m.Header.Get("Thread-Index")))
+	m.Mail.ThreadTopic = strings.Clone(clip(decodeWords(m.Header.Get("Thread-Topic"), m.hint), maxSubject))
 }
 
 // listAddress is a field of RFC 2369 without what stands around its address.
@@ -202,7 +203,7 @@ func (m *Message) from() []threads.Address {
 		m.note("no readable From: Return-Path taken")
 		return []threads.Address{{Name: name, Addr: a}}
 	}
-	m.Mail.FromName = name
+	m.Mail.FromName = strings.Clone(name)
 	m.note("no readable From")
 	return []threads.Address{}
 }
@@ -225,16 +226,29 @@ func (m *Message) deliveredTo() []string {
 	list := []string{}
 	for i := range m.Header {
 		f := &m.Header[i]
-		switch strings.ToLower(f.Name) {
-		case "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to":
-			for _, a := range parseAddresses(f.Value, m.hint) {
-				if len(list) < 50 && !slices.Contains(list, a.Addr) {
-					list = append(list, a.Addr)
-				}
+		if !deliveryField(f.Name) {
+			continue
+		}
+		for _, a := range parseAddresses(f.Value, m.hint) {
+			if len(list) < 50 && !slices.Contains(list, a.Addr) {
+				list = append(list, a.Addr)
 			}
 		}
 	}
 	return list
+}
+
+// deliveryField reports the name of a field that says whom the envelope named.
+func deliveryField(name string) bool {
+	switch name[0] | 0x20 {
+	case 'd':
+		return sameName(name, "Delivered-To")
+	case 'e':
+		return sameName(name, "Envelope-To")
+	case 'x':
+		return sameName(name, "X-Original-To") || sameName(name, "X-Envelope-To") || sameName(name, "X-Delivered-To")
+	}
+	return false
 }
 
 // readSeal tells signed and encrypted mail by the top of its tree.

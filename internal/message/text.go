@@ -208,7 +208,7 @@ func (t *textPlan) attachments(p *Part, list []threads.Attachment) []threads.Att
 		return list
 	}
 	return append(list, threads.Attachment{
-		Name: p.Filename, Type: p.Type, Size: p.size,
+		Name: strings.Clone(p.Filename), Type: strings.Clone(p.Type), Size: p.size,
 		Inline: p.Disposition == "inline" || p.Disposition == "" && p.ContentID != "",
 	})
 }
