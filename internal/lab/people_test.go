@@ -9,15 +9,21 @@ import (
 	"postroom/internal/mailtest"
 )
 
-// refusing is a customer whose server takes no mail.
-const refusing = "gone@refusing.example"
-
-const machineAddr = "monitor@machine.example"
+const (
+	// support is the followed mailbox.
+	support = "support@acme.example"
+	// refusing is a customer whose server takes no mail.
+	refusing = "gone@refusing.example"
+	// machineAddr writes by itself and reads nothing.
+	machineAddr = "monitor@machine.example"
+	// robotAddr is another help desk: it acknowledges what it gets.
+	robotAddr = "tickets@desk.example"
+)
 
 var (
 	customers = []string{
 		"ann@one.example", "ben@one.example", "cid@two.example", "dee@three.example", "eve@four.example",
-		"fay@five.example", "gil@six.example", refusing, machineAddr,
+		"fay@five.example", "gil@six.example", refusing, machineAddr, robotAddr,
 	}
 	writers   = customers[:7]
 	newcomers = []string{"dan@acme.example", "erin@acme.example"}
@@ -124,6 +130,28 @@ func (l *lab) machine() {
 	}, 1)
 }
 
+// robot is a colleague's help desk that asks something, in the name of one of
+// its own customers.
+func (l *lab) robot() {
+	t := &talk{n: len(l.talks) + 1, subject: "[desk #" + l.name()[:4] + "] Delivery", customer: robotAddr}
+	l.talks = append(l.talks, t)
+	w := l.stamp(&wrote{kind: kindMail, from: robotAddr, talk: t}, "Q")
+	t.mails = append(t.mails, w)
+	l.post(w, mailtest.Mail{
+		From: robotAddr, To: support, Subject: t.subject, MessageID: l.clientID(robotAddr), Text: "Ref: " + w.stamp + "\n" + l.words(),
+	}, 1)
+}
+
+// acknowledges is the robot that says at once that it got an answer, and does
+// not say that it is a robot.
+func (l *lab) acknowledges(f *found, t *talk) {
+	w := l.stamp(&wrote{kind: kindMail, from: robotAddr, talk: t}, "Q")
+	t.mails = append(t.mails, w)
+	mail := replyTo(f.Parsed, robotAddr, "Ref: "+w.stamp+"\nWe have received your message.")
+	mail.MessageID = l.clientID(robotAddr)
+	l.post(w, mail, 1)
+}
+
 func (l *lab) freshAutoReply() {
 	from := pick(l, writers)
 	w := l.stamp(&wrote{kind: kindSilent, from: from}, "S")
@@ -158,6 +186,8 @@ func (l *lab) customerGot(f *found) {
 		return
 	}
 	switch {
+	case f.who == robotAddr:
+		l.after(l.between(time.Second, time.Minute), func() { l.acknowledges(f, a.talk) })
 	case l.chance(0.04):
 		l.after(time.Second, func() { l.vacation(f) })
 	case l.chance(0.45) && len(a.talk.mails) < 12:

@@ -192,6 +192,9 @@ func (l *lab) owned() {
 		if c.Owner == "" && !c.Waits {
 			l.broken(pOwner, "conversation %d has no owner, and does not wait", c.ID)
 		}
+		if _, there := l.good.Engineer(c.Owner); c.Owner != "" && !there && l.settled {
+			l.broken(pOwner, "conversation %d is with %s, who left", c.ID, c.Owner)
+		}
 		if len(c.Pending) > 0 && !c.Waits {
 			l.broken(pOwner, "conversation %d has mails that nobody was sent: %v", c.ID, c.Pending)
 		}

@@ -395,6 +395,9 @@ func (l *lab) machines() {
 	for _, t := range all {
 		p := mailtest.MustParse(l.t, t.Raw)
 		auto := p.Get("Auto-Submitted") != ""
+		if strings.HasPrefix(p.Get("From"), "Postroom ") && (!auto || p.Get("Precedence") == "" || p.Get("X-Auto-Response-Suppress") == "") {
+			l.broken(pLoop, "a notice to %v does not say that it is automatic", t.To)
+		}
 		for _, to := range t.To {
 			if auto && !isEngineer(to) && !strings.HasPrefix(to, "support") {
 				l.broken(pLoop, "an automatic mail went to %s:\n%s", to, t.Raw)

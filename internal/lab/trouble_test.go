@@ -103,6 +103,7 @@ func (l *lab) trouble() {
 		l.world.StopSMTP()
 		l.after(l.around(20*time.Minute), l.smtpUp)
 	})
+	l.again("reader", 20*time.Hour, l.somebodyReads)
 	l.again("stop", 40*time.Hour, l.pause)
 	l.again("crash", 24*time.Hour, l.crash)
 	l.again("renumbering", 10*24*time.Hour, func() {
@@ -111,6 +112,21 @@ func (l *lab) trouble() {
 			l.t.Error(err)
 		}
 	})
+}
+
+// somebodyReads is a person who looks into the shared mailbox itself and
+// leaves everything marked as read.
+func (l *lab) somebodyReads() {
+	list, err := l.world.Messages(support, "INBOX")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, msg := range list[max(0, len(list)-5):] {
+		if err := l.world.SetFlags(support, "INBOX", msg.UID, append(msg.Flags, "\\Seen")...); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	l.counts["looks into the mailbox by a person"]++
 }
 
 // imapUp and smtpUp may find the server up: another restart was quicker.

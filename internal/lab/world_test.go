@@ -23,19 +23,20 @@ type lab struct {
 	act   *act // that takes place
 	acts  []string
 
-	talks  []*talk
-	wrote  map[string]*wrote            // by stamp
-	byID   map[string]*wrote            // by Message-ID, without angle brackets
-	told   map[string]int               // mails of each person that were looked at, as the next UID
-	read   map[string]int               // see got
-	boxes  map[string][]*found          // what each person holds of Postroom
-	sent   int                          // transactions looked at
-	texts  map[string]*threads.Rotation // every good rotation there was, by version
-	good   *threads.Rotation            // the newest
-	up     bool
-	moves  map[*talk]int   // see moved
-	forged map[string]bool // see heldForged
-	counts map[string]int
+	talks   []*talk
+	wrote   map[string]*wrote            // by stamp
+	byID    map[string]*wrote            // by Message-ID, without angle brackets
+	told    map[string]int               // mails of each person that were looked at, as the next UID
+	read    map[string]int               // see got
+	boxes   map[string][]*found          // what each person holds of Postroom
+	sent    int                          // transactions looked at
+	texts   map[string]*threads.Rotation // every good rotation there was, by version
+	good    *threads.Rotation            // the newest
+	up      bool
+	settled bool            // the end has come, and everything has calmed down
+	moves   map[*talk]int   // see moved
+	forged  map[string]bool // see heldForged
+	counts  map[string]int
 }
 
 // talk is one true conversation.
@@ -159,6 +160,7 @@ func (l *lab) run() {
 	l.wait(time.Second)
 	l.again("talk", l.plan.gap, l.newTalk)
 	l.again("machine", 30*time.Hour, l.machine)
+	l.again("robot", 60*time.Hour, l.robot)
 	l.again("auto-reply", 30*time.Hour, l.freshAutoReply)
 	l.again("bounce", 20*time.Hour, l.bounce)
 	l.again("forgery", 24*time.Hour, l.forgeByFrom)
@@ -185,6 +187,7 @@ func (l *lab) settle() {
 	l.edit(rotations[0])
 	l.wait(4 * 24 * time.Hour)
 	l.collect()
+	l.settled = true
 }
 
 func (l *lab) startService() {
