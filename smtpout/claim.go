@@ -197,7 +197,9 @@ func (b *batch) begin(m *store.OutMail) error {
 	if err := b.tx.ForgetReturned(m.ID); err != nil {
 		return err
 	}
-	if err := b.tx.SetOut(*m); err != nil {
+	stored := *m
+	stored.Recipe = nil // it is there
+	if err := b.tx.SetOut(stored); err != nil {
 		return err
 	}
 	b.claimed = append(b.claimed, &job{mail: *m, probe: b.relay.failing()})

@@ -12,7 +12,7 @@ func (b *batch) settle(r *result) error {
 	if r.end == endBack {
 		return b.giveBack(r.job, r)
 	}
-	m, ok, err := b.tx.Out(r.job.mail.ID)
+	m, ok, err := b.tx.OutRecord(r.job.mail.ID)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (b *batch) retryAt(m *store.OutMail, r *result) time.Time {
 // relay failed with goes behind the others, so that it cannot be the only one
 // the relay is ever tried with; r is nil for the others.
 func (b *batch) giveBack(j *job, r *result) error {
-	m, ok, err := b.tx.Out(j.mail.ID)
+	m, ok, err := b.tx.OutRecord(j.mail.ID)
 	if err != nil || !ok || !claimedBy(&m, j) {
 		return err
 	}

@@ -342,7 +342,7 @@ func (t *transaction) recordAccepted() bool {
 		return true
 	}
 	err := t.store.Update(func(tx *store.Tx) error {
-		m, ok, err := tx.Out(r.job.mail.ID)
+		m, ok, err := tx.OutRecord(r.job.mail.ID)
 		if err != nil {
 			return err
 		}

@@ -304,11 +304,15 @@ func TestDataForNobody(t *testing.T) {
 			r.relay.misdeeds = always(stage, "", misdeed{reply: "550 5.1.1 not this one"})
 			r.cfg.Envelope = EnvelopeBounce
 		}, func(t *testing.T, r *rig) {
-			m := r.mail(customer)
-			r.enqueue(m)
+			m, next := r.mail(customer), r.mail(customer)
+			r.enqueue(m, next)
 			r.drain()
 			r.want(m.ID, "done: failed")
-			if n := len(r.relay.received()); n != 0 || r.relay.said("DATA") != 1 {
+			r.want(next.ID, "done: failed")
+			if time.Since(m.Queued) > time.Minute {
+				t.Error("something was said as if it were a mail") // and waited to be answered
+			}
+			if n := len(r.relay.received()); n != 0 || r.relay.said("DATA") != 2 {
 				t.Errorf("%d mails, %d times DATA", n, r.relay.said("DATA"))
 			}
 		})

@@ -15,6 +15,7 @@ import (
 var migrations = [schemaVersion]func(*Tx) error{
 	1: refold,
 	2: asItIs,
+	3: rewriteOutbox,
 }
 
 // migrate brings an older file to the version this one writes. The copy is

@@ -137,8 +137,11 @@ func (tx *Tx) Out(id string) (OutMail, bool, error) {
 	return m, true, nil
 }
 
+// OutRecord is Out without the recipe, for who does not make the octets.
+func (tx *Tx) OutRecord(id string) (OutMail, bool, error) { return tx.outRecord([]byte(id)) }
+
 // SetOut stores a mail and keeps the indexes of what is due and what is
-// unresolved.
+// unresolved. One without a recipe keeps the recipe it has.
 func (tx *Tx) SetOut(m OutMail) error {
 	old, had, err := tx.placeOf(m.ID)
 	if err != nil {
@@ -147,7 +150,7 @@ func (tx *Tx) SetOut(m OutMail) error {
 	if m, err = tx.setRecipe(m); err != nil {
 		return err
 	}
-	if err := tx.put(bOutbox, []byte(m.ID), m); err != nil {
+	if err := tx.bucket(bOutbox).Put([]byte(m.ID), encodeOut(&m)); err != nil {
 		return err
 	}
 	return tx.reindexOut(m.ID, old, had, placeOf(&m))
@@ -239,7 +242,7 @@ func (tx *Tx) AnyUnresolved() bool {
 func (tx *Tx) EachOut(f func(OutMail) error) error {
 	return tx.bucket(bOutbox).ForEach(func(k, v []byte) error {
 		var m OutMail
-		if err := decode(v, &m); err != nil {
+		if err := decodeOut(v, &m); err != nil {
 			return fmt.Errorf("reading outbox mail %q: %w", k, err)
 		}
 		return f(m)

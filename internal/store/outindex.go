@@ -1,17 +1,23 @@
 package store
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
 
 // place is where the indexes have a mail: at most one of the two.
 type place struct {
-	due        string // its key there
+	due        bool
+	priority   byte // of what is due
+	at         int64
 	unresolved bool
 }
 
 func placeOf(m *OutMail) place {
 	switch m.State {
 	case OutQueued:
-		return place{due: string(dueKey(m))}
+		return place{due: true, priority: priority(m.Kind), at: m.NextAttempt.UnixNano()}
 	case OutUnknown, OutSending:
 		return place{unresolved: true}
 	}
@@ -25,9 +31,10 @@ func priority(k OutKind) byte {
 	return 1
 }
 
-func dueKey(m *OutMail) []byte {
-	k := append([]byte{priority(m.Kind)}, u64(uint64(m.NextAttempt.UnixNano()))...)
-	return append(k, m.ID...)
+// dueKey is the key of a mail in the index of what is due.
+func (p place) dueKey(id string) []byte {
+	k := append(make([]byte, 0, 9+len(id)), p.priority)
+	return append(binary.BigEndian.AppendUint64(k, uint64(p.at)), id...)
 }
 
 // outRecord reads the record of a mail, without its recipe unless an earlier
@@ -35,9 +42,12 @@ func dueKey(m *OutMail) []byte {
 // transaction: whoever changes a mail has read it.
 func (tx *Tx) outRecord(id []byte) (OutMail, bool, error) {
 	var m OutMail
-	ok, err := tx.get(bOutbox, id, &m)
-	if err != nil || !ok {
-		return m, ok, err
+	data := tx.bucket(bOutbox).Get(id)
+	if data == nil {
+		return m, false, nil
+	}
+	if err := decodeOut(data, &m); err != nil {
+		return m, true, fmt.Errorf("reading outbox mail %q: %w", id, err)
 	}
 	tx.remember(m.ID, placeOf(&m))
 	return m, true, nil
@@ -69,14 +79,14 @@ func (tx *Tx) reindexOut(id string, old place, had bool, now place) error {
 	} else {
 		tx.remember(id, now)
 	}
-	if now.due != "" {
+	if now.due {
 		tx.touched(WakeOutbox)
 	}
 	if had && old == now {
 		return nil
 	}
-	if had && old.due != "" {
-		if err := tx.bucket(bDue).Delete([]byte(old.due)); err != nil {
+	if had && old.due {
+		if err := tx.bucket(bDue).Delete(old.dueKey(id)); err != nil {
 			return err
 		}
 	}
@@ -85,8 +95,8 @@ func (tx *Tx) reindexOut(id string, old place, had bool, now place) error {
 			return err
 		}
 	}
-	if now.due != "" {
-		return tx.bucket(bDue).Put([]byte(now.due), nil)
+	if now.due {
+		return tx.bucket(bDue).Put(now.dueKey(id), nil)
 	}
 	if now.unresolved && !(had && old.unresolved) {
 		return tx.bucket(bUnresolved).Put([]byte(id), nil)

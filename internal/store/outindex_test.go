@@ -46,7 +46,7 @@ func TestRecipeInTheRecord(t *testing.T) {
 	m := mail("1", OutCopy, noon)
 	m.Recipe = []byte("how it is made")
 	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.put(bOutbox, []byte("1"), m), tx.bucket(bDue).Put(dueKey(&m), nil))
+		return errors.Join(tx.put(bOutbox, []byte("1"), m), tx.bucket(bDue).Put(placeOf(&m).dueKey(m.ID), nil))
 	})
 	for range 2 {
 		update(t, s, func(tx *Tx) error {

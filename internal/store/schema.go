@@ -24,7 +24,7 @@ package store
 //	kept           conversation/8 n/4              → Ref       raw mail a conversation still needs
 //	tokens         SHA-256(token)/16               → Token     what an address or id of ours stands for
 //	holds          id                              → Hold      mail kept back
-//	outbox         id                              → OutMail   mail on its way
+//	outbox         id                              → outVersion, OutMail   mail on its way; before version 4 JSON
 //	recipes        id                              → octets    how the mail of this id is made
 //	due            priority/1 unixnano/8 id        → empty     when the outbox acts on a mail
 //	unresolved     id                              → empty     mails whose acceptance is unknown
@@ -36,7 +36,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 3
+const schemaVersion = 4
 
 const recordVersion = 1
 

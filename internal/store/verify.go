@@ -174,7 +174,7 @@ func (v *verifier) outbox(tx *Tx) {
 		switch m.State {
 		case OutQueued:
 			due++
-			if tx.bucket(bDue).Get(dueKey(&m)) == nil {
+			if tx.bucket(bDue).Get(placeOf(&m).dueKey(m.ID)) == nil {
 				v.addf("outbox mail %s is queued but not due", m.ID)
 			}
 		case OutSending, OutUnknown:

@@ -76,7 +76,7 @@ func TestVerifyFinds(t *testing.T) {
 		{"a reference too many", func(tx *Tx) error { return tx.Retain(Ref{Segment: 1}) }, "references"},
 		{"a reference too few", func(tx *Tx) error { return tx.Release(Ref{Segment: 1}) }, "references"},
 		{"a count of nothing", put(bSegments, u64(77), u64(1)), "no references"},
-		{"queued but not due", del(bDue, dueKey(&out)), "not due"},
+		{"queued but not due", del(bDue, placeOf(&out).dueKey(out.ID)), "not due"},
 		{"due but not there", put(bDue, []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x09ghost"), nil), "due"},
 		{"unknown but not listed", del(bUnresolved, []byte("1.2.0")), "not listed"},
 		{"listed but not there", put(bUnresolved, []byte("ghost"), nil), "listed"},
