@@ -25,10 +25,11 @@
 // (dispatch.go), one goroutine that alone writes to the outbox: it claims due
 // mails (claim.go), hands them to workers, and commits their outcomes in
 // batches (settle.go), each with a record for the gateway. A worker (worker.go)
-// owns one session (hello.go, sasl.go, session.go) and speaks one transaction
-// per mail (transact.go). All that is said to the relay and read from it goes
-// through the wire (wire.go, dots.go, conn.go): deadlines for each wait, several
-// commands in one write where the relay takes them so (RFC 2920), and a mail
-// with its final dot. reply.go judges the relay's replies, relay.go decides when
-// the relay is left alone, recover.go finds what a crash left behind.
+// owns one session (session.go), begun by go-smtp's client (hello.go, sasl.go),
+// and speaks one transaction per mail (transact.go) over the wire (wire.go,
+// dots.go, conn.go), where each wait has its deadline, several commands go in
+// one write where the relay takes them so (RFC 2920), and a mail with its final
+// dot: hello.go says why this is not the client's. reply.go judges the relay's
+// replies, relay.go decides when the relay is left alone, recover.go finds what
+// a crash left behind.
 package smtpout

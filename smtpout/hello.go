@@ -5,9 +5,21 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strconv"
+	"net"
 	"strings"
+
+	"github.com/emersion/go-smtp"
 )
+
+// A session is begun by go-smtp's client: the greeting, EHLO, what is offered,
+// the login. Transactions are not, for it waits for each reply before it says
+// the next command, writes a mail in pieces of 4 kB and its final dot apart,
+// and says EHLO again behind each RSET: from the login on the wire has the
+// connection alone. Nothing gets lost between the two, since a relay says
+// nothing that it was not asked.
+//
+// STARTTLS is the wire's as well. The client keeps the connection it makes to
+// itself, and drops unseen what came before TLS did.
 
 // greet dials and takes the session through the greeting, TLS (none for "")
 // and EHLO.
@@ -24,7 +36,7 @@ func (s *Sender) greet(ctx context.Context, mode TLSMode) (*session, error) {
 	if mode == TLSImplicit {
 		ses.wire.secure(tls.Client(low, s.tls)) // RFC 8314 §3.3
 	}
-	err = ses.hello(s.cfg.Hello)
+	err = ses.hello(ses.wire.c, s.cfg.Hello)
 	if err == nil && mode == TLSStart {
 		err = ses.startTLS(s.tls, s.cfg.Hello)
 	}
@@ -32,42 +44,16 @@ func (s *Sender) greet(ctx context.Context, mode TLSMode) (*session, error) {
 		ses.cut()
 		return nil, fmt.Errorf("greeting %s: %w", s.cfg.Server, err)
 	}
+	ses.learn()
 	return ses, nil
 }
 
-// hello reads the greeting (RFC 5321 §3.1) and introduces us.
-func (ses *session) hello(name string) error {
-	if r := ses.wire.reply(ses.wire.wait); r.code != 220 {
-		return r
-	}
-	return ses.introduce(name)
-}
-
-// introduce says EHLO, or HELO where that is not known (RFC 5321 §3.2), and
-// reads what is offered.
-func (ses *session) introduce(name string) error {
-	ses.ext = map[string]string{}
-	w := ses.wire
-	w.put("EHLO ", name)
-	err := w.flush()
-	if err != nil {
-		return err
-	}
-	r := w.replyLines(w.wait, func(n int, line string) {
-		if n > 0 {
-			word, args, _ := strings.Cut(line, " ")
-			ses.ext[strings.ToUpper(word)] = args
-		}
-	})
-	if r.code == 500 || r.code == 502 {
-		clear(ses.ext)
-		r = w.say("HELO ", name)
-	}
-	if r.code != 250 {
-		return r
-	}
-	ses.learn()
-	return nil
+// hello reads the greeting from c and introduces us, with HELO where EHLO is
+// not known (RFC 5321 §3.2). A TLS handshake happens here too.
+func (ses *session) hello(c net.Conn, name string) error {
+	ses.client = smtp.NewClient(c)
+	ses.client.CommandTimeout = ses.wire.wait
+	return ses.client.Hello(name)
 }
 
 // errEarly says that more came than the go-ahead for TLS, before it. Somebody
@@ -88,30 +74,33 @@ func (ses *session) startTLS(cfg *tls.Config, name string) error {
 		return errEarly
 	}
 	ses.wire.secure(tls.Client(ses.wire.low, cfg))
-	return ses.introduce(name)
+	return ses.hello(&greeted{ses.wire.c, strings.NewReader("220 \r\n")}, name)
+}
+
+// greeted is a connection with a greeting before what comes over it: the client
+// waits for one, and behind STARTTLS there is none.
+type greeted struct {
+	net.Conn
+	greeting *strings.Reader
+}
+
+func (g *greeted) Read(p []byte) (int, error) {
+	if g.greeting.Len() > 0 {
+		return g.greeting.Read(p)
+	}
+	return g.Conn.Read(p)
 }
 
 func (ses *session) offers(extension string) bool {
-	_, ok := ses.ext[extension]
+	ok, _ := ses.client.Extension(extension)
 	return ok
-}
-
-// offersLogin reports whether a mechanism is offered (RFC 4954 §3).
-func (ses *session) offersLogin(mechanism string) bool {
-	for _, m := range strings.Fields(ses.ext["AUTH"]) {
-		if strings.EqualFold(m, mechanism) {
-			return true
-		}
-	}
-	return false
 }
 
 // learn reads what matters of what is offered.
 func (ses *session) learn() {
 	ses.eightBit, ses.utf8 = ses.offers("8BITMIME"), ses.offers("SMTPUTF8")
 	ses.pipelines, ses.sizes = ses.offers("PIPELINING"), ses.offers("SIZE")
-	ses.maxSize = 0
-	if n, err := strconv.ParseInt(strings.TrimSpace(ses.ext["SIZE"]), 10, 64); err == nil && n > 0 {
-		ses.maxSize = n
+	if n, ok := ses.client.MaxMessageSize(); ok {
+		ses.maxSize = int64(n)
 	}
 }

@@ -2,10 +2,13 @@ package smtpout
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/emersion/go-smtp"
 )
 
 // maxWords is how much of the relay's words is kept, in octets.
@@ -27,10 +30,18 @@ func broke(err error) reply { return reply{words: clean(err.Error()), cause: err
 // replyIn returns the reply an error comes from, or what stands for one.
 func replyIn(err error) reply {
 	var r reply
-	if errors.As(err, &r) {
+	var se *smtp.SMTPError
+	switch {
+	case errors.As(err, &r):
 		return r
+	case !errors.As(err, &se):
+		return broke(err)
 	}
-	return broke(err)
+	r = reply{code: se.Code, words: clean(se.Message)}
+	if e := se.EnhancedCode; e[0] > 0 {
+		r.enhanced = fmt.Sprintf("%d.%d.%d", e[0], e[1], e[2])
+	}
+	return r
 }
 
 // Error is String: what a relay says of itself needs no more words.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"postroom/internal/login"
 )
 
@@ -17,15 +19,15 @@ const quitPatience = time.Second
 // session is a connection to the relay, logged in. It belongs to one worker.
 type session struct {
 	wire    *wire
-	release func() bool // ends the watch over the context
+	client  *smtp.Client // over the same connection, up to the login; see hello.go
+	release func() bool  // ends the watch over the context
 
-	ext       map[string]string // what EHLO offered, by the keyword in capitals
-	eightBit  bool              // RFC 6152
-	utf8      bool              // RFC 6531
-	pipelines bool              // RFC 2920
-	sizes     bool              // RFC 1870
-	maxSize   int64             // likewise; 0 is no limit
-	rcptMax   int               // recipients in one transaction, once the relay showed it; 0 is no limit
+	eightBit  bool  // RFC 6152
+	utf8      bool  // RFC 6531
+	pipelines bool  // RFC 2920
+	sizes     bool  // RFC 1870
+	maxSize   int64 // likewise; 0 is no limit
+	rcptMax   int   // recipients in one transaction, once the relay showed it; 0 is no limit
 
 	used     bool // a transaction was begun
 	lastUsed time.Time

@@ -97,11 +97,7 @@ func (w *wire) ask(lines []string, together bool, stop func(int, reply) bool) []
 }
 
 // reply waits for one reply (RFC 5321 §4.2).
-func (w *wire) reply(within time.Duration) reply { return w.replyLines(within, nil) }
-
-// replyLines is reply; each is given the text of each line, where it is not
-// nil.
-func (w *wire) replyLines(within time.Duration, each func(int, string)) reply {
+func (w *wire) reply(within time.Duration) reply {
 	if err := w.c.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return broke(err)
 	}
@@ -116,11 +112,8 @@ func (w *wire) replyLines(within time.Duration, each func(int, string)) reply {
 			return broke(fmt.Errorf("what came is no reply: %s", clean(string(line))))
 		}
 		r.code = code
-		last, text := len(line) == 3 || line[3] != '-', line[min(len(line), 4):]
-		if each != nil {
-			each(n, string(text))
-		}
-		r.take(text, n == 0)
+		last := len(line) == 3 || line[3] != '-'
+		r.take(line[min(len(line), 4):], n == 0)
 		if last {
 			r.words = clean(r.words)
 			return r
