@@ -26,11 +26,11 @@ func (f *follower) beginAgain(s *session, old store.Cursor, data *imap.SelectDat
 	f.y.obs.Error(f.folder, err)
 	f.forget()
 	cur := store.Cursor{Folder: f.folder, UIDValidity: data.UIDValidity, First: 1, Next: 1, HistoryNext: 1, Again: next}
-	return f.setCursor(cur, startDate{}, true)
+	return f.setCursor(cur, startDate{}, !f.isAlso)
 }
 
 // again brings in header fields and size of the next few UIDs that were in
-// the folder when it was renumbered, and says how many.
+// the folder when it was renumbered, or of a further folder, and says how many.
 func (f *follower) again(ctx context.Context, s *session, uids []uint32) (int, error) {
 	part := f.planAgain(uids)
 	mails, err := f.readOld(s, part)
@@ -41,7 +41,7 @@ func (f *follower) again(ctx context.Context, s *session, uids []uint32) (int, e
 		}
 		f.oldLimit = max(1, f.oldLimit/2)
 		f.strike(ctx, at.uid, meta{}, err)
-		if len(part) == 1 {
+		if len(part) == 1 && !f.isAlso {
 			if err := f.postpone(at.uid); err != nil {
 				return 0, err
 			}
@@ -55,7 +55,7 @@ func (f *follower) again(ctx context.Context, s *session, uids []uint32) (int, e
 func (f *follower) planAgain(uids []uint32) []uint32 {
 	for i, uid := range uids[:min(f.oldLimit, len(uids))] {
 		switch {
-		case uid >= f.cur.Again:
+		case uids[0] < f.cur.Again && uid >= f.cur.Again:
 			return uids[:i]
 		case f.suspects[uid].times > 0:
 			return uids[:max(1, i)]
@@ -72,7 +72,7 @@ func (f *follower) commitAgain(part []uint32, mails []store.HistoryHeader) error
 		there[m.UID] = true
 	}
 	at := f.y.now()
-	rec := &store.InHistory{Folder: f.folder, Validity: cur.UIDValidity, Mails: mails, Again: true}
+	rec := &store.InHistory{Folder: f.folder, Validity: cur.UIDValidity, Mails: mails, Again: part[0] < cur.Again, Also: f.isAlso}
 	err := f.y.st.Update(func(tx *store.Tx) error {
 		for _, uid := range part {
 			if there[uid] {
@@ -101,7 +101,7 @@ func (f *follower) commitAgain(part []uint32, mails []store.HistoryHeader) error
 func (f *follower) endAgain() error {
 	cur := f.cur
 	cur.Next, cur.Again = max(cur.Next, cur.Again), 0
-	rec := &store.InHistory{Folder: f.folder, Validity: cur.UIDValidity, Again: true, Last: true}
+	rec := &store.InHistory{Folder: f.folder, Validity: cur.UIDValidity, Again: true, Also: f.isAlso, Last: true}
 	err := f.y.st.Update(func(tx *store.Tx) error {
 		if err := tx.AddInbox(store.InboxRecord{At: f.y.now(), History: rec}); err != nil {
 			return err

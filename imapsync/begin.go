@@ -17,6 +17,7 @@ func (f *follower) begin(s *session, data *imap.SelectData) error {
 	}
 	first, start := next, startDate{}
 	switch begin := f.y.cfg.Start; {
+	case f.isAlso: // what lies there is nobody's business
 	case begin.All:
 		first = 1
 	case !begin.Date.IsZero():
@@ -26,7 +27,7 @@ func (f *follower) begin(s *session, data *imap.SelectData) error {
 		start = startDate{Validity: data.UIDValidity, Below: next, Date: begin.Date}
 	}
 	total := 0
-	if first > 1 {
+	if first > 1 && !f.isAlso {
 		old, err := s.listBetween(1, first-1)
 		if err != nil {
 			return err
@@ -40,7 +41,7 @@ func (f *follower) begin(s *session, data *imap.SelectData) error {
 		cur.HistoryNext = 1
 	}
 	f.y.log.Info("first look at the folder", "folder", f.folder, "new_from_uid", first, "history", total)
-	return f.setCursor(cur, start, total == 0)
+	return f.setCursor(cur, start, total == 0 && !f.isAlso)
 }
 
 // firstSince is the lowest UID that may be of that date or later, or next.

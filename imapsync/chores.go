@@ -21,7 +21,7 @@ const (
 // nothing helps. Each chore may be done twice: a crash comes between doing and
 // crossing out.
 func (f *follower) chores(ctx context.Context, s *session) error {
-	for !f.isSent && !f.y.now().Before(f.choresFrom) {
+	for f == f.y.inbox && !f.y.now().Before(f.choresFrom) {
 		list, err := f.queued()
 		if err != nil || len(list) == 0 {
 			return err

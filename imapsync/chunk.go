@@ -199,7 +199,7 @@ func (b *batch) dropGone(uids []uint32) error {
 	for _, uid := range uids {
 		if !there[uid] {
 			b.done[uid] = entry{uid: uid, gone: &store.InGone{UID: b.f.uid(uid),
-				Why: "no longer in the folder when it was to be fetched"}}
+				Why: "no longer in the folder when it was to be fetched", For: b.f.askers[uid]}}
 		}
 	}
 	return nil
@@ -369,5 +369,5 @@ func (b *batch) mail(m meta, ref store.Ref, cut string) *store.InMail {
 		date = b.f.y.now()
 	}
 	return &store.InMail{UID: b.f.uid(m.uid), InternalDate: date, Seen: m.seen, Raw: ref, Cut: cut,
-		FullSize: max(m.size, ref.Length)}
+		FullSize: max(m.size, ref.Length), For: b.f.askers[m.uid]}
 }

@@ -46,8 +46,11 @@ type Config struct {
 	SentFolder string // optional: the one marked \Sent (RFC 6154), else "Sent"
 	// ClosedFolder is where the mail of closed conversations goes; "": it stays.
 	ClosedFolder string
-	MarkSeen     bool // whether \Seen chores are carried out
-	Start        Start
+	// Also are further folders: what is new in them is told by its header, and
+	// never fetched unless somebody asks.
+	Also     []string
+	MarkSeen bool // whether \Seen chores are carried out
+	Start    Start
 
 	// Render makes the octets of a mail that is appended to Sent; nil: none is.
 	Render func(ctx context.Context, w io.Writer, m store.OutMail) error

@@ -20,12 +20,17 @@ var (
 	errRenumbered = errors.New("the folder was renumbered")
 )
 
+// errUnusable marks a folder that cannot be followed.
+var errUnusable = &imap.Error{Type: imap.StatusResponseTypeNo, Text: "the folder cannot be used"}
+
 // follower follows one folder, over one connection after the other. It
 // belongs to one goroutine.
 type follower struct {
 	y      *Syncer
 	folder string // "" until the name of the Sent folder is known
 	isSent bool
+	isAlso bool   // a further folder
+	missed string // why a further folder could not be looked at, when that was last said
 
 	cur   store.Cursor
 	start startDate
@@ -33,6 +38,7 @@ type follower struct {
 	limit    int // mails in the next chunk; halved by a broken connection
 	oldLimit int // the same for the history
 	suspects map[uint32]suspect
+	askers   map[uint32]string // who asked for a mail that is fetched later
 	// lastWhole is when a mail came whole: the server works.
 	lastWhole time.Time
 	history   []uint32 // what is left of the history, ascending
@@ -78,8 +84,8 @@ func (f *follower) attempt(ctx context.Context, watch bool) error {
 	if err := f.open(s); err != nil {
 		return s.explain(err)
 	}
-	f.y.obs.Connected(f.folder, true)
-	defer f.y.obs.Connected(f.folder, false)
+	f.connected(true)
+	defer f.connected(false)
 	f.y.log.Info("following", "folder", f.folder, "uidvalidity", f.cur.UIDValidity, "next_uid", f.cur.Next)
 	for choresDue := true; ; choresDue = true {
 		if err := f.round(ctx, s, choresDue); err != nil {
@@ -96,6 +102,13 @@ func (f *follower) attempt(ctx context.Context, watch bool) error {
 			return s.explain(err)
 		}
 	}
+}
+
+func (f *follower) connected(up bool) {
+	if f == f.y.inbox {
+		f.y.up.Store(up)
+	}
+	f.y.obs.Connected(f.folder, up)
 }
 
 // round does all there is to do. New mail goes first: before chores, and

@@ -91,7 +91,11 @@ func (f *follower) laterDue() ([]uint32, error) {
 	var uids []uint32
 	var stale []store.Later
 	now := f.y.now()
+	f.askers = map[uint32]string{}
 	for _, l := range list {
+		if l.For != "" && l.UID.Validity == f.cur.UIDValidity {
+			f.askers[l.UID.UID] = l.For
+		}
 		switch {
 		case l.UID.Validity != f.cur.UIDValidity:
 			stale = append(stale, l)
@@ -139,7 +143,7 @@ func (f *follower) dropLaters(stale []store.Later) error {
 	}
 	err := f.y.st.Update(func(tx *store.Tx) error {
 		for _, l := range stale {
-			gone := store.InboxRecord{At: f.y.now(), Gone: &store.InGone{UID: l.UID, Why: renumberedGone}}
+			gone := store.InboxRecord{At: f.y.now(), Gone: &store.InGone{UID: l.UID, Why: renumberedGone, For: l.For}}
 			if err := tx.AddInbox(gone); err != nil {
 				return err
 			}
@@ -169,6 +173,7 @@ func (f *follower) fetchLater(ctx context.Context, s *session, uids []uint32) er
 	f.strike(ctx, b.at, b.metas[b.at], err)
 	bad := f.suspects[b.at]
 	entry := bad.later(f.uid(b.at), f.y.now())
+	entry.For = f.askers[b.at]
 	if bad.tooBig {
 		entry.Next = f.y.now() // the header alone is asked for
 	}

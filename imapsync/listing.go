@@ -3,6 +3,7 @@ package imapsync
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Listing is what one folder holds now.
@@ -12,8 +13,8 @@ type Listing struct {
 	UIDs     []uint32 // ascending
 }
 
-// List asks the mailbox what the followed folder and the Sent folder hold, in
-// one connection of its own. It changes nothing and needs no state beside the
+// List asks the mailbox what the followed folder, the Sent folder and the
+// further folders hold, in one connection of its own. It changes nothing and needs no state beside the
 // configuration, so it may run beside Run.
 func (y *Syncer) List(ctx context.Context) ([]Listing, error) {
 	if err := y.cfg.check(); err != nil {
@@ -29,8 +30,10 @@ func (y *Syncer) List(ctx context.Context) ([]Listing, error) {
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	if sent != y.cfg.Folder {
-		names = append(names, sent)
+	for _, name := range append([]string{sent}, y.cfg.Also...) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	var all []Listing
 	for _, name := range names {

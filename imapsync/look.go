@@ -22,6 +22,9 @@ func (f *follower) look(ctx context.Context, s *session) error {
 	}
 	for {
 		bring := f.chunk
+		if f.isAlso {
+			bring = f.again
+		}
 		if f.cur.Again > 0 {
 			if len(uids) > 0 && uids[0] < f.cur.Again {
 				bring = f.again
@@ -40,6 +43,9 @@ func (f *follower) look(ctx context.Context, s *session) error {
 	}
 	if err := f.later(ctx, s); err != nil {
 		return err
+	}
+	if f.isAlso {
+		return nil
 	}
 	return f.caughtUp(began)
 }

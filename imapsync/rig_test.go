@@ -106,7 +106,7 @@ func newRig(t *testing.T, opts servers.Options) *rig {
 	log := slog.New(slog.DiscardHandler)
 	r := &rig{t: t, world: servers.New(log, opts), sent: map[uint32][]byte{}, obs: &recorder{
 		caught: map[string]int{}, up: map[string]int{}, done: map[string][2]int{}}}
-	if err := r.world.AddAccount(servers.Account{Address: addr, Password: password}); err != nil {
+	if err := r.world.AddAccount(servers.Account{Address: addr, Password: password, Folders: []string{"Junk"}}); err != nil {
 		t.Fatal(err)
 	}
 	r.listen()

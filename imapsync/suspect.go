@@ -75,6 +75,9 @@ func (f *follower) hopeless(uid uint32) bool {
 // hopelessOld says that of an old mail.
 func (f *follower) hopelessOld(uid uint32) bool {
 	s := f.suspects[uid]
+	if f.isAlso {
+		return s.times >= alsoTries
+	}
 	return s.times >= oldTries && f.y.now().Sub(s.since) >= oldTime
 }
 

@@ -33,6 +33,8 @@ type Syncer struct {
 	obs    Observer
 	inbox  *follower
 	sent   *follower
+	also   []*follower // further folders
+	up     atomic.Bool // the followed folder is selected
 	// shut says that the followed folder's last login was refused. No other
 	// connection is tried then: servers count refusals, and lock accounts.
 	shut atomic.Bool
@@ -48,6 +50,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store,
 	y.inbox = newFollower(y, y.cfg.Folder)
 	y.sent = newFollower(y, y.cfg.SentFolder)
 	y.sent.isSent = true
+	y.also = y.further()
 	return y
 }
 
@@ -62,11 +65,12 @@ func (y *Syncer) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { y.inbox.follow(ctx) })
 	wg.Go(func() { y.sent.follow(ctx) })
+	wg.Go(func() { y.watchAlso(ctx) })
 	wg.Wait()
 	return nil
 }
 
-// CatchUp looks at both folders once, imports what is left of the history,
+// CatchUp looks at both folders once, and at the further ones, imports what is left of the history,
 // carries out the chores and returns. It tries again after a broken
 // connection as long as something is gained, and gives up at once when the
 // login or the protection of the connection is refused.
@@ -79,7 +83,13 @@ func (y *Syncer) CatchUp(ctx context.Context) error {
 	wg.Go(func() { inboxErr = y.inbox.catchUp(ctx) })
 	wg.Go(func() { sentErr = y.sent.catchUp(ctx) })
 	wg.Wait()
-	return errors.Join(inboxErr, sentErr)
+	if err := errors.Join(inboxErr, sentErr); err != nil {
+		return err
+	}
+	if err := y.lookAlso(ctx); err != nil {
+		y.log.Warn("looking at the further folders", "err", err) // the next time will do
+	}
+	return nil
 }
 
 // follow keeps a connection up until ctx ends.

@@ -70,7 +70,7 @@ func gather(ix Index, n Names, m *Mail) []proof {
 			continue
 		}
 		t, ok := ix.Token(token)
-		if !ok || t.Kind == TokenBounce || t.Kind == TokenCopy {
+		if !ok || t.Kind == TokenBounce || t.Kind == TokenCopy || t.Kind == TokenAdmin {
 			continue
 		}
 		live := t.Kind != TokenReply || t.Generation == ix.Generation(t.Conversation, t.Engineer)

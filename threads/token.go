@@ -12,13 +12,15 @@ import (
 type TokenKind byte
 
 // The kinds of token. Reply, personal and held tokens authenticate an
-// engineer together with her address; bounce and copy tokens only find.
+// engineer together with her address, an admin's token an admin; bounce and
+// copy tokens only find.
 const (
 	TokenReply    TokenKind = 'r' // one engineer in one conversation
 	TokenPersonal TokenKind = 'p' // one engineer, no conversation
 	TokenHeld     TokenKind = 'h' // one held mail
 	TokenBounce   TokenKind = 'b' // the reverse-path of one mail
 	TokenCopy     TokenKind = 'c' // where our own copy of one mail comes back
+	TokenAdmin    TokenKind = 'a' // one admin, for what admins are asked by mail
 )
 
 // Kinds of Message-ID we make. They share the token alphabet; none of them
@@ -111,7 +113,7 @@ func (n Names) Token(addr string) (string, bool) {
 }
 
 func isToken(s string) bool {
-	if len(s) != 1+tokenLetters || !strings.ContainsRune("rphbc", rune(s[0])) {
+	if len(s) != 1+tokenLetters || !strings.ContainsRune("rphbca", rune(s[0])) {
 		return false
 	}
 	return strings.Trim(s[1:], "abcdefghijklmnopqrstuvwxyz234567") == ""

@@ -104,6 +104,22 @@ func (c *command) asideCommand() *cobra.Command {
 	return cmd
 }
 
+func (c *command) recordedCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "recorded",
+		Short: "List the mails that were recorded and given to nobody",
+		Long: "Newsletters, junk, and reports and automatic replies that belong to no conversation are recorded and given to\n" +
+			"nobody. The admins get a list of them once a day. They can be asked for by number for a month.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := view[admin.RecordedRow]{verb: admin.VerbRecorded, local: each(admin.RecordedMails)}
+			return rows(cmd.Context(), c, v, admin.Printer.Recorded)
+		},
+	}
+	cmd.AddCommand(listAlias(cmd), c.askCommand("distribute ID", "Hand a recorded mail to the next engineer, like a customer's", gateway.VerbDistribute, "recorded"))
+	return cmd
+}
+
 func (c *command) assignCommand() *cobra.Command {
 	return c.askCommand("assign N WHO", "Give a conversation to an engineer", gateway.VerbAssign, "conversation", "who")
 }

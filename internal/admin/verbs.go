@@ -30,6 +30,9 @@ const (
 	VerbHeld   = "held"
 	VerbOutbox = "outbox"
 	VerbAside  = "aside"
+
+	VerbRecorded = "recorded"
+
 	VerbAudit  = "audit"
 	VerbReload = "reload"
 	VerbProbe  = "probe"
@@ -67,6 +70,9 @@ func verbs() map[string]verb {
 		VerbHeld:   {run: func(s *Server, c *call) error { return emitAll(c, s.st, Held) }},
 		VerbOutbox: {run: func(s *Server, c *call) error { return emitAll(c, s.st, Outbox) }},
 		VerbAside:  {run: func(s *Server, c *call) error { return emitAll(c, s.st, Asides) }},
+
+		VerbRecorded: {run: func(s *Server, c *call) error { return emitAll(c, s.st, RecordedMails) }},
+
 		VerbAudit:  {run: (*Server).audit},
 		VerbReload: {run: (*Server).reload},
 		VerbProbe:  {run: (*Server).probe},
@@ -83,6 +89,8 @@ func verbs() map[string]verb {
 		gateway.VerbRelease: {args: []string{"hold"}, run: (*Server).ask},
 		gateway.VerbDiscard: {args: []string{"hold"}, run: (*Server).ask},
 		gateway.VerbRetry:   {args: []string{"aside"}, run: (*Server).ask},
+
+		gateway.VerbDistribute: {args: []string{"recorded"}, run: (*Server).ask},
 
 		gateway.VerbOutRetry: {args: []string{"out"}, run: (*Server).ask},
 		gateway.VerbOutHold:  {args: []string{"out"}, run: (*Server).ask},

@@ -112,7 +112,6 @@ func (p *parser) unbuilt() []string {
 		path  string
 		asked bool
 	}{
-		{"imap.also", len(c.IMAP.Also) > 0},
 		{"admin.listen", c.Admin.Listen != ""},
 	} {
 		if _, given := p.given[s.path]; given && s.asked {

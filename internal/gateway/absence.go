@@ -19,7 +19,7 @@ func (b *batch) autoReply(l *letter, ix *store.Index, in threads.MailIn) (*store
 	var o *store.Outcome
 	var err error
 	if in.Found.Conversation == 0 {
-		o, err = b.recordUnseen(l, in.Class)
+		o, err = b.recordListed(l, in.Class)
 	} else {
 		o, err = b.received(l, in)
 	}

@@ -19,6 +19,8 @@ const (
 	VerbDiscard = "discard" // hold
 	VerbRetry   = "retry"   // aside: the record is tried again
 
+	VerbDistribute = "distribute" // recorded: the mail is fetched and handed out
+
 	VerbOutRetry = "outbox-retry" // out: the mail is tried at once
 	VerbOutHold  = "outbox-hold"  // out: it stays until it is retried or dropped
 	VerbOutDrop  = "outbox-drop"  // out: it is given up
@@ -57,6 +59,9 @@ func (b *batch) admin(req store.AdminRequest) error {
 	if err := b.asked(req); err != nil {
 		return err
 	}
+	if err := b.outcome(req, nil); err != nil {
+		return err
+	}
 	b.after = append(b.after, func() {
 		b.g.log.Info("admin", "by", req.By, "verb", req.Verb)
 		b.g.answer(req.ID, nil)
@@ -67,7 +72,14 @@ func (b *batch) admin(req store.AdminRequest) error {
 // refuse ends a request that cannot be done, once what it had begun is rolled
 // back. It is not set aside: its error is for the person who asked.
 func (g *Gateway) refuse(r store.InboxRecord, cause error) error {
-	if err := g.st.Update(func(tx *store.Tx) error { return tx.DropInbox(r.Seq) }); err != nil {
+	err := g.st.Update(func(tx *store.Tx) error {
+		b := &batch{g: g, tx: tx, now: g.now().UTC().Round(0), rot: g.rot}
+		if err := b.outcome(*r.Admin, cause); err != nil {
+			return err
+		}
+		return tx.DropInbox(r.Seq)
+	})
+	if err != nil {
 		return err
 	}
 	g.log.Info("admin", "by", r.Admin.By, "verb", r.Admin.Verb, "err", firstLine(cause.Error()))
@@ -106,6 +118,8 @@ func (b *batch) asked(req store.AdminRequest) error {
 		return b.adminPresence(req)
 	case VerbOutRetry, VerbOutHold, VerbOutDrop:
 		return b.outbox(req)
+	case VerbDistribute:
+		return b.distribute(req.Args["recorded"], req.By)
 	case VerbRetry:
 		return b.retry(req.Args["aside"])
 	}

@@ -38,7 +38,10 @@ func (g *Gateway) putAside(r store.InboxRecord, cause error, tell func(*batch, s
 		}()
 		b = &batch{g: g, tx: tx, now: g.now().UTC().Round(0), rot: g.rot}
 		defer b.closeRaw()
-		if err := tx.SetAside(r, b.now, cause.Error()); err != nil || r.Mail == nil {
+		if err := tx.SetAside(r, b.now, cause.Error()); err != nil {
+			return err
+		}
+		if err := b.listTomorrow(); err != nil || r.Mail == nil {
 			return err
 		}
 		_, had, err := tx.Outcome(r.Mail.UID)

@@ -115,7 +115,7 @@ func (b *batch) record(r store.InboxRecord, l *letter) error {
 	case r.History != nil:
 		err = b.history(*r.History)
 	case r.Gone != nil:
-		err = b.tx.SetOutcome(r.Gone.UID, store.Outcome{Kind: store.OutcomeGone, Note: r.Gone.Why})
+		err = b.gone(*r.Gone)
 	case r.Delivery != nil:
 		err = b.delivery(*r.Delivery)
 	case r.CaughtUp != nil:

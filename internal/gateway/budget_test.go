@@ -13,7 +13,7 @@ import (
 // author is told so often and no more, and the admins once.
 func TestConversationBudget(t *testing.T) {
 	r, cp := waiting(t, nil)
-	notices, alarms := 0, 0
+	notices, alarms, lists := 0, 0, 0
 	more := func(n int) {
 		for range n {
 			r.comes(r.reply(cp, alice, "/clsoe\n\nUse water."))
@@ -23,6 +23,8 @@ func TestConversationBudget(t *testing.T) {
 					notices++
 				case strings.Contains(words(s), "going round in circles"):
 					alarms++
+				case strings.HasPrefix(s.ID, dailyPrefix):
+					lists++
 				default:
 					t.Fatalf("somebody got %s", s.raw)
 				}
@@ -37,8 +39,8 @@ func TestConversationBudget(t *testing.T) {
 	}
 	r.now = r.now.Add(24 * time.Hour)
 	more(1)
-	if notices != noticesPerDay+1 {
-		t.Errorf("%d notices a day later", notices)
+	if notices != noticesPerDay+1 || lists != 1 {
+		t.Errorf("%d notices and %d lists a day later", notices, lists)
 	}
 }
 

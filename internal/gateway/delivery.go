@@ -352,7 +352,7 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 		return b.noticeBounced(l, known)
 	}
 	if !ok || known.Conversation == 0 {
-		return b.recordUnseen(l, threads.ClassBounce)
+		return b.recordListed(l, threads.ClassBounce)
 	}
 	c, ok, err := b.tx.Conversation(known.Conversation)
 	if err != nil {

@@ -109,6 +109,9 @@ func (b *batch) keep(h hand, e threads.Keep) error {
 		hold.Raw, hold.UID, hold.Event = h.l.ref, h.l.uid, h.n
 	}
 	b.after = append(b.after, func() { b.g.logHeld(hold) })
+	if err := b.listTomorrow(); err != nil {
+		return err
+	}
 	return b.tx.SetHold(hold)
 }
 

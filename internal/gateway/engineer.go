@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -197,7 +198,7 @@ func (b *batch) unattached(l *letter, in threads.MailIn) (*store.Outcome, error)
 		ID: fmt.Sprintf("0-%s-%d-%d", l.uid.Folder, l.uid.Validity, l.uid.UID), Engineer: a.Engineer, Asked: a.Engineer, From: l.msg.Mail.Sender().Addr,
 		Subject: l.msg.Mail.Subject, Why: why, Reason: reason, Raw: l.ref, UID: l.uid, At: b.now.Unix(),
 	}
-	if err := b.tx.SetHold(h); err != nil {
+	if err := errors.Join(b.tx.SetHold(h), b.listTomorrow()); err != nil {
 		return nil, err
 	}
 	b.after = append(b.after, func() { b.g.logHeld(h) })

@@ -29,10 +29,11 @@ const (
 // Config is what the gateway needs of the configuration.
 type Config struct {
 	Support       threads.Address
-	ReplyTemplate string // "" where the mailbox takes no plus-addresses
-	FromName      string // "{engineer} at {support}"
-	Footer        string // full, line, none
-	Folder        string // the followed folder
+	ReplyTemplate string   // "" where the mailbox takes no plus-addresses
+	FromName      string   // "{engineer} at {support}"
+	Footer        string   // full, line, none
+	Folder        string   // the followed folder
+	Also          []string // further folders, mail of which is recorded
 	OwnCopy       OwnCopy
 	MarkSeen      bool
 	FileClosed    bool // whether the mail of closed conversations is moved away

@@ -14,6 +14,9 @@ import (
 // assigned to nobody. The range comes newest first, so a reply is there before
 // the mail it answers; that one then joins by being named.
 func (b *batch) history(h store.InHistory) error {
+	if h.Also {
+		return b.further(h)
+	}
 	if h.Again {
 		return b.seenAgain(h)
 	}

@@ -52,6 +52,11 @@ func (b *batch) renumbered(uid store.UID, old store.HistoryHeader, moved map[sto
 	if err := b.move(k, uid, moved); err != nil {
 		return err
 	}
+	if k.Conversation == 0 {
+		if _, err := b.moveRecorded(uid, k.Header, old.Size); err != nil {
+			return err
+		}
+	}
 	return b.tx.SetOutcome(uid, store.Outcome{Kind: store.OutcomeSame, Conversation: uint64(k.Conversation), Event: k.Event})
 }
 

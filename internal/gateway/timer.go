@@ -15,6 +15,7 @@ import (
 const (
 	parkedTimer = "parked" // of mail that waits for the history import
 	waitTimer   = "wait"
+	dailyTimer  = "daily" // of the admins' list
 )
 
 func timerName(kind threads.TimerKind, id threads.ID) string { return fmt.Sprintf("%s/%d", kind, id) }
@@ -29,6 +30,8 @@ func (b *batch) timer(t store.Timer) error {
 	}
 	kind, _, _ := strings.Cut(t.Name, "/")
 	switch threads.TimerKind(kind) {
+	case dailyTimer:
+		return b.daily()
 	case parkedTimer:
 		return b.unpark(false)
 	case waitTimer:

@@ -98,7 +98,7 @@ func (s *scrubber) isID(key string) bool {
 const (
 	idLetters  = 26 // letters of a token or id of ours, without its kind
 	idAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
-	tokenKinds = "rphbc"
+	tokenKinds = "rphbca"
 )
 
 // isToken reports a word that is a token, or looks like one where we cannot

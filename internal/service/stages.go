@@ -28,7 +28,7 @@ func imapConfig(c *config.Config, who login.Credentials) (imapsync.Config, error
 	return imapsync.Config{
 		Server: c.IMAP.Addr(), TLS: imapsync.TLSMode(c.IMAP.TLS), TLSConfig: tlsCfg,
 		Login:  who,
-		Folder: c.IMAP.Folder, SentFolder: c.IMAP.SentFolder, ClosedFolder: c.IMAP.ClosedFolder, MarkSeen: c.IMAP.MarkSeen,
+		Folder: c.IMAP.Folder, SentFolder: c.IMAP.SentFolder, ClosedFolder: c.IMAP.ClosedFolder, Also: c.IMAP.Also, MarkSeen: c.IMAP.MarkSeen,
 		Start: imapsync.Start{All: c.IMAP.Start.Mode == config.StartAll, Date: c.IMAP.Start.Date},
 		Poll:  c.IMAP.Poll, Timeout: c.IMAP.Timeout,
 	}, nil
@@ -53,7 +53,7 @@ func gatewayConfig(c *config.Config) gateway.Config {
 	return gateway.Config{
 		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
 		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
-		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, OwnCopy: ownCopy(c.SMTP.SentCopy), FileClosed: c.IMAP.ClosedFolder != "",
+		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, Also: c.IMAP.Also, OwnCopy: ownCopy(c.SMTP.SentCopy), FileClosed: c.IMAP.ClosedFolder != "",
 		AuthservID: c.Engineers.AuthservID, Demand: c.Engineers.Trust == config.TrustTokenDKIM,
 		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, WarnAfter: c.SMTP.WarnAfter, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
 		HistoryWait: historyWait,

@@ -94,14 +94,16 @@ type Outcome struct {
 }
 
 // SetOutcome enters what became of a UID. A second, different entry is an
-// error, but for a mail that had been set aside: one UID, one outcome.
+// error, but for a mail that had been set aside, or had been given to nobody
+// and now is in a conversation: one UID, one outcome.
 func (tx *Tx) SetOutcome(uid UID, o Outcome) error {
 	var old Outcome
 	had, err := tx.get(bLedger, uid.key(), &old)
 	if err != nil {
 		return err
 	}
-	if had && old != o && old.Kind != OutcomeAside {
+	handedOut := old.Conversation == 0 && (old.Kind == OutcomeUnseen || old.Kind == OutcomeSame || old.Kind == OutcomeCommand) && o.Conversation != 0
+	if had && old != o && old.Kind != OutcomeAside && !handedOut {
 		return fmt.Errorf("entering %s as %s: it is in the ledger as %s", uid, o.Kind, old.Kind)
 	}
 	return tx.put(bLedger, uid.key(), o)

@@ -39,6 +39,8 @@ type InMail struct {
 	// the server did. "" means whole. FullSize is RFC822.SIZE.
 	Cut      string `json:"cut,omitempty"`
 	FullSize int64  `json:"full_size"`
+	// For is who wants it handed out though it was recorded, "" for nobody.
+	For string `json:"for,omitempty"`
 	// Parked is when a mail began to wait for the history import; zero when
 	// it never did.
 	Parked time.Time `json:"parked,omitzero"`
@@ -54,6 +56,9 @@ type InHistory struct {
 	// Again says that the folder was renumbered and these are its messages:
 	// most are known.
 	Again bool `json:"again,omitempty"`
+	// Also says that these are new, and in a folder of which mail is recorded
+	// and not handed out.
+	Also bool `json:"also,omitempty"`
 	// Last says that with this range the import is complete.
 	Last bool `json:"last,omitempty"`
 }
@@ -70,6 +75,7 @@ type HistoryHeader struct {
 type InGone struct {
 	UID UID    `json:"uid"`
 	Why string `json:"why"`
+	For string `json:"for,omitempty"` // who had asked for it, "" for nobody
 }
 
 // CaughtUp says that a look at a folder which began at Began saw everything
@@ -86,6 +92,7 @@ type AdminRequest struct {
 	By   string            `json:"by"` // the acting user
 	Verb string            `json:"verb"`
 	Args map[string]string `json:"args,omitempty"`
+	Tell string            `json:"tell,omitempty"` // the admin who asked by mail and is told by mail
 }
 
 // InRotation says that the rotation file changed: a good version is in the

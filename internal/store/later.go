@@ -13,6 +13,8 @@ import (
 type Later struct {
 	UID UID    `json:"uid"`
 	Why string `json:"why"` // why it was not fetched in its turn
+	// For is who asked for a mail that was recorded, "" for nobody.
+	For string `json:"for,omitempty"`
 	// Tries counts the attempts that failed, Counted those of them that
 	// failed while other mail came whole.
 	Tries   int       `json:"tries,omitempty"`

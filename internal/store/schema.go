@@ -11,6 +11,7 @@ package store
 //	asked          seq/8                           → InboxRecord   mail that waits to be told who vouches for it
 //	aside          seq/8                           → Aside     records the gateway could not process
 //	later          folder 0 uidvalidity/4 uid/4    → Later     messages passed and still to be fetched
+//	recorded       id/8                            → Recorded  mails given to nobody, for the admins to see
 //	chores         seq/8                           → Chore     what is to be done in the mailbox
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
 //	conversations  conversation/8                  → Head      the folded state, derived from events
@@ -41,7 +42,7 @@ const schemaVersion = 4
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bChores, bLedger, bConversations, bOpen, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -54,6 +55,7 @@ const (
 	bAsked         = "asked"
 	bAside         = "aside"
 	bLater         = "later"
+	bRecorded      = "recorded"
 	bChores        = "chores"
 	bLedger        = "ledger"
 	bConversations = "conversations"
