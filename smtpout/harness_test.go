@@ -199,24 +199,35 @@ func (r *rig) told() []store.Delivery {
 	return all
 }
 
-// snapshot is the database file as it is on disk.
-func (r *rig) snapshot() []byte {
+// stateFiles are what a crash leaves of the state, but for the spool.
+var stateFiles = [...]string{"postroom.db", "journal"}
+
+// stateImage is their octets.
+type stateImage [len(stateFiles)][]byte
+
+// snapshot is these files as they are on disk.
+func (r *rig) snapshot() (image stateImage) {
 	r.t.Helper()
-	data, err := os.ReadFile(filepath.Join(r.dir, "postroom.db"))
-	if err != nil {
-		r.t.Fatal(err)
+	for i, name := range stateFiles {
+		data, err := os.ReadFile(filepath.Join(r.dir, name))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		image[i] = data
 	}
-	return data
+	return image
 }
 
 // restore goes on from a snapshot, in a process of its own as it were.
-func (r *rig) restore(image []byte) {
+func (r *rig) restore(image stateImage) {
 	r.t.Helper()
 	if err := r.store.Close(); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(r.dir, "postroom.db"), image, 0o600); err != nil {
-		r.t.Fatal(err)
+	for i, name := range stateFiles {
+		if err := os.WriteFile(filepath.Join(r.dir, name), image[i], 0o600); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 	r.open()
 }

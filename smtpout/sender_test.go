@@ -157,7 +157,7 @@ func TestCrash(t *testing.T) {
 		r := newRig(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		plain := r.render
-		var image []byte
+		var image stateImage
 		r.render = func(ctx context.Context, w io.Writer, m store.OutMail) error {
 			if m.ID == "out-0002" {
 				image = r.snapshot() // what a crash at this instant leaves
@@ -168,7 +168,7 @@ func TestCrash(t *testing.T) {
 		r.enqueue(a, b, c)
 		r.drain()
 		cancel()
-		if ctx.Err() == nil || image == nil {
+		if ctx.Err() == nil || image[0] == nil {
 			t.Fatal("no snapshot was taken")
 		}
 		r.restore(image)

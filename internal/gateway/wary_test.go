@@ -23,16 +23,25 @@ func TestRecordThatEndsTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	ends := 0
-	// The clock is read within the transaction of a record.
+	var first store.InboxRecord
+	// The clock is read before records are taken, where the store can be looked
+	// into, and within transactions.
 	clock := func() time.Time {
-		r.view(func(tx *store.Tx) error {
-			list, err := tx.Inbox(1)
-			if len(list) == 1 && list[0].Mail != nil && list[0].Mail.UID == bad && list[0].Tries == ends+1 {
-				ends++
-				runtime.Goexit()
-			}
-			return err
-		})
+		if !within("(*Store).Update") {
+			r.view(func(tx *store.Tx) error {
+				list, err := tx.Inbox(1)
+				first = store.InboxRecord{}
+				if len(list) == 1 {
+					first = list[0]
+				}
+				return err
+			})
+			return r.now
+		}
+		if within("(*Gateway).batch.func1") && first.Mail != nil && first.Mail.UID == bad && first.Tries < maxTries {
+			ends++
+			runtime.Goexit()
+		}
 		return r.now
 	}
 	for start := 1; ; start++ {
@@ -65,4 +74,16 @@ func TestRecordThatEndsTheProcess(t *testing.T) {
 	if o := r.outcome(good); o.Kind != store.OutcomeEvent {
 		t.Errorf("the one behind it: %+v", o)
 	}
+}
+
+// within reports whether a function of that name is being run.
+func within(name string) bool {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(1, pc)])
+	for f, more := frames.Next(); more; f, more = frames.Next() {
+		if strings.HasSuffix(f.Function, name) {
+			return true
+		}
+	}
+	return false
 }

@@ -252,4 +252,4 @@ func (tx *Tx) SetMeta(name string, v any) error {
 
 // LedgerLen counts the ledger's entries. It walks the bucket's pages: for a
 // sum now and then, not for every mail.
-func (tx *Tx) LedgerLen() int { return tx.bucket(bLedger).Stats().KeyN }
+func (tx *Tx) LedgerLen() int { return tx.bucket(bLedger).len() }

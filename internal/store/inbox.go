@@ -148,7 +148,7 @@ func (tx *Tx) InboxAfter(seq uint64, max int) ([]InboxRecord, error) {
 
 // InboxLen counts the records that wait, parked and asked ones included.
 func (tx *Tx) InboxLen() int {
-	return tx.bucket(bInbox).Stats().KeyN + tx.bucket(bParked).Stats().KeyN + tx.bucket(bAsked).Stats().KeyN
+	return tx.bucket(bInbox).len() + tx.bucket(bParked).len() + tx.bucket(bAsked).len()
 }
 
 // UpdateInbox stores a record again, under its Seq.

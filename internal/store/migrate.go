@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	bolt "go.etcd.io/bbolt"
-
 	"postroom/threads"
 )
 
@@ -27,9 +25,8 @@ func (s *Store) migrate() error {
 		return err
 	}
 	kept := filepath.Join(s.dir, fmt.Sprintf("%s.v%d", fileName, version))
-	err = s.db.View(func(b *bolt.Tx) error { return b.CopyFile(kept, 0o600) })
-	if err != nil {
-		return fmt.Errorf("keeping a copy of the state as %s: %w", kept, err)
+	if err := s.Copy(kept, 0o600); err != nil {
+		return fmt.Errorf("keeping a copy of the state: %w", err)
 	}
 	err = s.Update(func(tx *Tx) error {
 		for v := version; v < schemaVersion; v++ {
@@ -50,8 +47,8 @@ func (s *Store) migrate() error {
 }
 
 func (s *Store) version() (version uint64, err error) {
-	err = s.db.View(func(b *bolt.Tx) error {
-		version = binary.BigEndian.Uint64(b.Bucket([]byte(bMeta)).Get([]byte("schema")))
+	err = s.View(func(tx *Tx) error {
+		version = binary.BigEndian.Uint64(tx.bucket(bMeta).Get([]byte("schema")))
 		return nil
 	})
 	return version, err

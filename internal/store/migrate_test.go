@@ -1,11 +1,14 @@
 package store
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"postroom/threads"
 )
@@ -34,12 +37,16 @@ func TestMigrate(t *testing.T) {
 		if err := tx.put(bConversations, u64(1), c); err != nil {
 			return err
 		}
-		if err := tx.b.DeleteBucket([]byte(bOpen)); err != nil {
-			return err
-		}
 		return tx.bucket(bMeta).Put([]byte("schema"), u64(1))
 	})
 	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	older, err := bolt.Open(filepath.Join(dir, fileName), 0o600, nil)
+	if err == nil {
+		err = errors.Join(older.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte(bOpen)) }), older.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	reader, err := OpenReadOnly(slog.New(slog.DiscardHandler), dir)

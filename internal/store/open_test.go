@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 func TestOpen(t *testing.T) {
@@ -94,9 +92,7 @@ func TestReaderDoesNotKeepTheServiceOut(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir)
-	if err := s.db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte(bMeta)).Put([]byte("schema"), u64(schemaVersion+1)) }); err != nil {
-		t.Fatal(err)
-	}
+	update(t, s, func(tx *Tx) error { return tx.bucket(bMeta).Put([]byte("schema"), u64(schemaVersion+1)) })
 	s.Close()
 	log := slog.New(slog.DiscardHandler)
 	before, err := os.ReadFile(filepath.Join(dir, fileName))

@@ -4,7 +4,7 @@ package store
 // byte order is number order. Every value is one version octet and JSON,
 // except where a line says otherwise.
 //
-//	meta           name                            → value     schema version, which mailbox this is
+//	meta           name                            → value     schema version, which mailbox this is, which journal goes on from here
 //	cursor         folder                          → Cursor    how far a folder has been read
 //	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
 //	parked         seq/8                           → InboxRecord   mail that waits for the history import

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // BigMail is the size, in octets, from which a mail gets a segment of its
@@ -51,22 +49,23 @@ func (sp *spool) unlink(seg uint64) error {
 
 // Segment is a spool file being written. It belongs to one goroutine.
 type Segment struct {
-	sp   *spool
-	id   uint64
-	f    *os.File
-	w    *bufio.Writer
-	buf  []byte // for Append
-	size int64
+	sp    *spool
+	carry *carriage
+	id    uint64
+	f     *os.File
+	w     *bufio.Writer
+	buf   []byte // for Append
+	size  int64
 }
 
 // NewSegment begins a segment. End it with Commit or Abort.
 func (s *Store) NewSegment() (*Segment, error) {
 	id := s.spool.next.Add(1) - 1
-	f, err := os.OpenFile(s.spool.path(id)+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(s.spool.path(id)+".new", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("beginning spool segment %d: %w", id, err)
 	}
-	return &Segment{sp: s.spool, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
+	return &Segment{sp: s.spool, carry: &s.live.carry, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
 }
 
 // Append copies r into the segment and returns where it lies. After an error
@@ -102,12 +101,14 @@ func (g *Segment) Truncate(size int64) error {
 	return nil
 }
 
-// Commit makes the segment durable: synced, renamed, directory synced. Only
-// then may a record refer to it; one that no committed record refers to is
-// swept at the next start.
+// Commit makes the segment one that a record may refer to: synced, renamed,
+// directory synced. A small one becomes durable with the transaction that first
+// refers to it. One that no committed record refers to is swept at the next
+// start.
 func (g *Segment) Commit() error {
 	err := g.w.Flush()
-	if err == nil {
+	small := err == nil && g.carried()
+	if err == nil && !small {
 		err = g.f.Sync()
 	}
 	if cerr := g.f.Close(); err == nil {
@@ -116,13 +117,26 @@ func (g *Segment) Commit() error {
 	if err == nil {
 		err = os.Rename(g.sp.path(g.id)+".new", g.sp.path(g.id))
 	}
-	if err == nil {
+	if err == nil && !small {
 		err = syncDir(g.sp.dir)
 	}
 	if err != nil {
+		g.carry.forget([]uint64{g.id})
 		return errors.Join(fmt.Errorf("committing spool segment %d: %w", g.id, err), os.Remove(g.sp.path(g.id)+".new"))
 	}
 	return nil
+}
+
+// carried hands a small segment, flushed, to the journal.
+func (g *Segment) carried() bool {
+	if g.size > smallSegment {
+		return false
+	}
+	octets := make([]byte, g.size)
+	if _, err := g.f.ReadAt(octets, 0); err != nil {
+		return false
+	}
+	return g.carry.take(g.id, octets)
 }
 
 // Abort throws the segment away.
@@ -153,6 +167,12 @@ func (s *Store) OpenRaw(ref Ref) (*Raw, error) {
 func (tx *Tx) Retain(ref Ref) error {
 	// Another record may have let the segment go in this very transaction.
 	tx.dropped = slices.DeleteFunc(tx.dropped, func(seg uint64) bool { return seg == ref.Segment })
+	if _, ok := tx.s.live.carry.octets(ref.Segment); ok {
+		if tx.carried == nil {
+			tx.carried = map[uint64]bool{}
+		}
+		tx.carried[ref.Segment] = true
+	}
 	b := tx.bucket(bSegments)
 	n := uint64(0)
 	if v := b.Get(u64(ref.Segment)); len(v) == 8 {
@@ -186,8 +206,8 @@ func (s *Store) sweep() error {
 		return fmt.Errorf("sweeping the spool: %w", err)
 	}
 	last := uint64(0)
-	return s.db.View(func(tx *bolt.Tx) error {
-		counts := tx.Bucket([]byte(bSegments))
+	return s.View(func(tx *Tx) error {
+		counts := tx.bucket(bSegments)
 		if k, _ := counts.Cursor().Last(); k != nil {
 			last = binary.BigEndian.Uint64(k)
 		}

@@ -44,6 +44,9 @@ const mmapSize = 1 << 30
 // of the file.
 const openPatience = 10 * time.Second
 
+// readPatience is how long a reading command waits for the file.
+const readPatience = time.Second
+
 // Store is an open state directory. Its methods may be called from any
 // goroutine; transactions that write run one at a time.
 type Store struct {
@@ -53,6 +56,7 @@ type Store struct {
 	lock     *os.File // nil when read-only
 	key      []byte
 	spool    *spool
+	live     live
 	deflate  *flate.Writer // used in transactions that write
 	wakeLock sync.Mutex
 	wakes    map[string][]chan struct{}
@@ -87,7 +91,6 @@ func (s *Store) open(random io.Reader) error {
 	opts := &bolt.Options{
 		Timeout:         openPatience,
 		FreelistType:    bolt.FreelistMapType,
-		NoFreelistSync:  true,
 		InitialMmapSize: mmapSize,
 	}
 	path := filepath.Join(s.dir, fileName)
@@ -97,11 +100,17 @@ func (s *Store) open(random io.Reader) error {
 	if err := s.db.Update(prepare); err != nil {
 		return fmt.Errorf("preparing %s: %w", path, err)
 	}
-	if err := s.migrate(); err != nil {
-		return fmt.Errorf("preparing %s: %w", path, err)
-	}
 	if s.spool, err = openSpool(filepath.Join(s.dir, spoolDir)); err != nil {
 		return err
+	}
+	if s.live.journal, err = openJournal(filepath.Join(s.dir, journalName), os.O_CREATE|os.O_RDWR); err != nil {
+		return err
+	}
+	if err := s.goLive(); err != nil {
+		return fmt.Errorf("preparing %s: %w", path, err)
+	}
+	if err := s.migrate(); err != nil {
+		return fmt.Errorf("preparing %s: %w", path, err)
 	}
 	return s.sweep()
 }
@@ -115,7 +124,7 @@ func OpenReadOnly(log *slog.Logger, dir string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("reading %s: %w", path, ErrAbsent)
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: readPatience})
 	if err != nil {
 		if errors.Is(err, bolterrors.ErrTimeout) {
 			err = ErrInUse
@@ -128,12 +137,17 @@ func OpenReadOnly(log *slog.Logger, dir string) (*Store, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	s.spool = &spool{dir: filepath.Join(dir, spoolDir)}
+	if err := s.readBehind(); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
 	return s, nil
 }
 
-// Close closes the file and gives the lock back. No transaction may be open.
+// Close brings the file up to date, closes it and gives the lock back. No
+// transaction may be open.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{s.endLive()}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
@@ -149,46 +163,29 @@ func (s *Store) Dir() string { return s.dir }
 // InstanceKey is the secret that tokens and ids are made from (32 octets).
 func (s *Store) InstanceKey() []byte { return bytes.Clone(s.key) }
 
-// Update runs f in a write transaction and commits it when f returns nil.
-// Spool segments that lost their last reference are unlinked after the
-// commit. Slow work has no place in f: every other stage waits for it.
-func (s *Store) Update(f func(*Tx) error) error {
-	var tx *Tx
-	err := s.db.Update(func(b *bolt.Tx) error {
-		tx = &Tx{b: b, s: s, wake: map[string]bool{}}
-		return f(tx)
-	})
-	if err != nil {
-		return err
-	}
-	for _, seg := range tx.dropped {
-		if err := s.spool.unlink(seg); err != nil {
-			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
-		}
-	}
-	for name := range tx.wake {
-		s.wakeUp(name)
-	}
-	return nil
-}
-
-// View runs f in a read transaction. f must copy out what it wants and end:
-// an open read transaction keeps pages from being used again.
-func (s *Store) View(f func(*Tx) error) error {
-	return s.db.View(func(b *bolt.Tx) error { return f(&Tx{b: b, s: s}) })
-}
-
 // Tx is one transaction. It is good until the function it was handed to
 // returns, and belongs to that goroutine.
 type Tx struct {
-	b       *bolt.Tx
+	b       *bolt.Tx           // of the file alone, or
+	buckets map[string]*bucket // of the state as it is now
 	s       *Store
 	dropped []uint64
+	carried map[uint64]bool // segments referred to that go into the journal too
 	wake    map[string]bool
 	places  map[string]place // of mails read or written here; see outRecord
 }
 
-func (tx *Tx) bucket(name string) *bolt.Bucket { return tx.b.Bucket([]byte(name)) }
+// bucket returns nil for one that the file does not have: an earlier version
+// wrote it.
+func (tx *Tx) bucket(name string) *bucket {
+	if tx.b == nil {
+		return tx.buckets[name]
+	}
+	if b := tx.b.Bucket([]byte(name)); b != nil {
+		return &bucket{Bucket: b, name: name}
+	}
+	return nil
+}
 
 // Wake-up channels: what a commit touched. They only save waiting; every
 // stage also looks by itself at start.

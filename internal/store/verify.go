@@ -185,10 +185,10 @@ func (v *verifier) outbox(tx *Tx) {
 		}
 		return nil
 	}))
-	if n := tx.bucket(bDue).Stats().KeyN; n != due {
+	if n := tx.bucket(bDue).len(); n != due {
 		v.addf("outbox: %d mails queued, %d due", due, n)
 	}
-	if n := tx.bucket(bUnresolved).Stats().KeyN; n != unresolved {
+	if n := tx.bucket(bUnresolved).len(); n != unresolved {
 		v.addf("outbox: %d mails unresolved, %d listed", unresolved, n)
 	}
 	recipes := tx.bucket(bRecipes)
@@ -204,7 +204,7 @@ func (v *verifier) outbox(tx *Tx) {
 }
 
 func (v *verifier) timers(tx *Tx) {
-	if a, b := tx.bucket(bTimers).Stats().KeyN, tx.bucket(bTimerNames).Stats().KeyN; a != b {
+	if a, b := tx.bucket(bTimers).len(), tx.bucket(bTimerNames).len(); a != b {
 		v.addf("timers: %d deadlines, %d names", a, b)
 	}
 }

@@ -1,0 +1,390 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// live is the state as it is now: the bbolt file with one transaction that
+// stays open, and the journal of what that transaction has changed. A change is
+// durable once it is in the journal, which takes one sync of octets that lie
+// together; the pages of the file are written by a checkpoint, once for
+// thousands of changes, and what came and went between two of them is never
+// written there at all.
+//
+// Reading goes through the open transaction too, so it waits while something
+// is being changed, and sees only what is durable.
+type live struct {
+	mu      sync.RWMutex
+	tx      *bolt.Tx // nil when it could not be begun anew
+	journal *journal
+	notes   notes
+	reading map[string]*bucket // the buckets, to be read
+	writing map[string]*bucket // the buckets, their changes noted
+	suspect error              // why the journal cannot be relied on; nil: it can
+	changes int                // since the last checkpoint
+	commits int                // since the state was opened
+
+	carry carriage
+}
+
+// manyChanges is from how many changes on a checkpoint is made: the keys they
+// touch lie in memory, and finding a place among them takes time.
+const manyChanges = 20_000
+
+// errNotLive is what reading comes to after a failure of the disk that left
+// nothing to read from.
+var errNotLive = errors.New("it could not be read again after an error of the disk")
+
+// keyGeneration is where the file says which generation of the journal goes on
+// from it.
+var keyGeneration = []byte("journal")
+
+// goLive begins the open transaction and brings it up to what the journal says.
+func (s *Store) goLive() error {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	return s.restart()
+}
+
+// restart begins the open transaction from what is on disk.
+func (s *Store) restart() error {
+	l := &s.live
+	if err := s.begin(); err != nil {
+		return err
+	}
+	lost := map[uint64][]byte{}
+	records, err := l.journal.replay(func(payload []byte) error {
+		return again(payload, l.reading, func(id uint64, octets []byte) { lost[id] = octets })
+	})
+	if err != nil {
+		l.rollback()
+		return err
+	}
+	if records == 0 {
+		return nil
+	}
+	if err := s.spool.rescue(lost, l.reading[bSegments]); err != nil {
+		l.rollback()
+		return err
+	}
+	s.log.Info("replayed the journal of a service that was ended hard")
+	return s.checkpoint()
+}
+
+// begin opens a transaction and its buckets, and the journal at its front.
+func (s *Store) begin() error {
+	l := &s.live
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	l.tx = tx
+	l.reading, l.writing = map[string]*bucket{}, map[string]*bucket{}
+	for _, name := range allBuckets {
+		b := tx.Bucket([]byte(name))
+		if b == nil {
+			continue // a file that was never opened for writing since there is one
+		}
+		l.reading[name] = &bucket{Bucket: b, name: name}
+		l.writing[name] = &bucket{Bucket: b, name: name, notes: &l.notes}
+	}
+	l.journal.begin(generation(l.reading[bMeta]))
+	l.changes = 0
+	return nil
+}
+
+func (l *live) rollback() {
+	if l.tx != nil {
+		_ = l.tx.Rollback() // it only forgets
+		l.tx, l.reading, l.writing = nil, nil, nil
+	}
+}
+
+func generation(meta *bucket) uint64 {
+	if v := meta.Get(keyGeneration); len(v) == 8 {
+		return binary.BigEndian.Uint64(v)
+	}
+	return 0
+}
+
+// Update runs f in a transaction that writes, and makes it durable when f
+// returns nil. When it returns an error, nothing of it is left. Spool segments
+// that lost their last reference are unlinked afterwards. Slow work has no
+// place in f: every other stage waits for it. f must not begin another
+// transaction.
+func (s *Store) Update(f func(*Tx) error) error {
+	if s.lock == nil {
+		return errReading
+	}
+	tx, err := s.update(f)
+	if err != nil {
+		return err
+	}
+	for _, seg := range tx.dropped {
+		if err := s.spool.unlink(seg); err != nil {
+			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
+		}
+	}
+	for name := range tx.wake {
+		s.wakeUp(name)
+	}
+	return nil
+}
+
+func (s *Store) update(f func(*Tx) error) (*Tx, error) {
+	l := &s.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := s.recover(); err != nil {
+		return nil, err
+	}
+	l.notes.begin()
+	tx := &Tx{buckets: l.writing, s: s, wake: map[string]bool{}}
+	if err := s.attempt(tx, f); err != nil {
+		return nil, err
+	}
+	if l.notes.empty() {
+		return tx, nil
+	}
+	if err := s.keep(); err != nil {
+		return nil, err
+	}
+	l.commits++
+	l.carry.journaled(tx.carried)
+	l.carry.forget(tx.dropped)
+	if l.journal.end >= fullJournal || l.changes >= manyChanges {
+		if err := s.checkpoint(); err != nil {
+			// What was asked for is durable in the journal all the same.
+			s.log.Error("the state file cannot be brought up to date; trying again", "err", err)
+		}
+	}
+	return tx, nil
+}
+
+// recover tries to go on where something failed before.
+func (s *Store) recover() error {
+	l := &s.live
+	if l.tx == nil {
+		return s.restart()
+	}
+	if l.suspect != nil {
+		if err := s.checkpoint(); err != nil {
+			return fmt.Errorf("%w (before: %w)", err, l.suspect)
+		}
+	}
+	return nil
+}
+
+// attempt runs f, and takes back what it did when it fails or panics.
+func (s *Store) attempt(tx *Tx, f func(*Tx) error) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			s.takeBack()
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	tx.carryAlong()
+	done = true
+	return nil
+}
+
+// takeBack undoes what is noted. Should even that fail, the state is read from
+// disk again.
+func (s *Store) takeBack() {
+	if err := s.live.notes.takeBack(); err != nil {
+		s.log.Error("the state is read again", "err", err)
+		s.live.rollback()
+	}
+}
+
+// keep makes what is noted durable: in the journal, or, where it is too much
+// for that, in the file.
+func (s *Store) keep() error {
+	l := &s.live
+	l.changes += len(l.notes.undo)
+	if len(l.notes.record) > maxRecord {
+		return s.checkpoint()
+	}
+	err := l.journal.append(l.notes.record)
+	if err != nil {
+		l.suspect = err
+		s.takeBack()
+	}
+	return err
+}
+
+// checkpoint writes the file, so that the journal begins anew. When it fails,
+// everything goes on from what the disk has: what was in the journal.
+func (s *Store) checkpoint() error {
+	l := &s.live
+	err := l.carry.sync(s.spool)
+	if err == nil {
+		err = l.reading[bMeta].Bucket.Put(keyGeneration, u64(l.journal.generation+1))
+	}
+	if err == nil {
+		if err = l.tx.Commit(); err == nil {
+			l.tx = nil
+		}
+	}
+	if err != nil {
+		l.rollback()
+		if again := s.reread(); again != nil {
+			err = fmt.Errorf("%w; %w", err, again)
+		}
+		// How much of it reached the disk nobody knows: nothing may be written
+		// over what the journal has until a checkpoint is made.
+		l.suspect = err
+		return fmt.Errorf("writing the state file: %w", err)
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	return s.mendJournal()
+}
+
+// reread begins the open transaction from what is on disk, and changes nothing
+// there.
+func (s *Store) reread() error {
+	l := &s.live
+	if err := s.begin(); err != nil {
+		return err
+	}
+	_, err := l.journal.replay(func(payload []byte) error {
+		return again(payload, l.reading, func(uint64, []byte) {})
+	})
+	if err != nil {
+		l.rollback()
+	}
+	return err
+}
+
+// mendJournal takes a new file in place of a journal that failed.
+func (s *Store) mendJournal() error {
+	l := &s.live
+	if l.suspect == nil {
+		l.journal.shrink()
+		return nil
+	}
+	path := l.journal.f.Name()
+	l.journal.close() // it failed before, and holds nothing any more
+	fresh, err := openJournal(path, os.O_CREATE|os.O_RDWR)
+	if err != nil {
+		l.rollback()
+		return err
+	}
+	fresh.begin(l.journal.generation)
+	l.journal, l.suspect = fresh, nil
+	return nil
+}
+
+// readBehind looks whether a service that was ended hard left something in the
+// journal. Then it is read too, in memory: who only reads changes no file.
+func (s *Store) readBehind() error {
+	j, err := openJournal(filepath.Join(s.dir, journalName), os.O_RDONLY)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := s.db.View(func(tx *bolt.Tx) error {
+		j.begin(generation(&bucket{Bucket: tx.Bucket([]byte(bMeta))}))
+		return nil
+	}); err != nil {
+		return errors.Join(err, j.close())
+	}
+	first, err := j.record(0)
+	if err != nil || first == nil {
+		return errors.Join(err, j.close())
+	}
+	s.live.journal = j
+	path := s.db.Path()
+	if err := s.db.Close(); err != nil {
+		return err
+	}
+	opts := &bolt.Options{Timeout: readPatience, FreelistType: bolt.FreelistMapType, NoFreelistSync: true}
+	if s.db, err = bolt.Open(path, 0o600, opts); err != nil {
+		return err
+	}
+	return s.reread()
+}
+
+// endLive brings the file up to date and ends the open transaction.
+func (s *Store) endLive() error {
+	l := &s.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	if s.lock != nil && l.tx != nil && l.journal.end > 0 {
+		errs = append(errs, s.checkpoint())
+	}
+	l.rollback()
+	if l.journal != nil {
+		errs = append(errs, l.journal.close())
+		l.journal = nil
+	}
+	return errors.Join(errs...)
+}
+
+// View runs f in a transaction that reads. f must copy out what it wants and
+// end soon, since all that writes waits for it, and must not begin another
+// transaction.
+func (s *Store) View(f func(*Tx) error) error {
+	if s.lock == nil && s.live.tx == nil {
+		return s.db.View(func(b *bolt.Tx) error { return f(&Tx{b: b, s: s}) })
+	}
+	s.live.mu.RLock()
+	defer s.live.mu.RUnlock()
+	if s.live.tx == nil {
+		return fmt.Errorf("reading the state: %w", errNotLive)
+	}
+	return f(&Tx{buckets: s.live.reading, s: s})
+}
+
+// Copy writes the state file as it is now to another one. Everything else goes
+// on meanwhile.
+func (s *Store) Copy(path string, mode os.FileMode) error {
+	read, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer read.Rollback()
+	if err := read.CopyFile(path, mode); err != nil {
+		return fmt.Errorf("copying the state to %s: %w", path, err)
+	}
+	return nil
+}
+
+// snapshot begins a transaction of bbolt's own over all that is durable now.
+func (s *Store) snapshot() (*bolt.Tx, error) {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	if s.lock != nil {
+		if err := s.recover(); err != nil {
+			return nil, err
+		}
+		if err := s.checkpoint(); err != nil {
+			return nil, err
+		}
+	}
+	return s.db.Begin(false)
+}
+
+// Commits counts the transactions that were made durable since the state was
+// opened. Each of them cost the disk a sync.
+func (s *Store) Commits() (n int, err error) {
+	err = s.View(func(*Tx) error {
+		n = s.live.commits
+		return nil
+	})
+	return n, err
+}
