@@ -5,31 +5,42 @@ import (
 	"strings"
 )
 
-// Colleague finds the engineer a person names: by address, local part, full
-// or first name where only one person is meant. The reason says why there is
-// no such one, "" when there is.
+// Colleague finds the engineer a person names: by address, local part, full,
+// first or last name where only one person is meant. The reason says why there
+// is no such one, "" when there is.
 func Colleague(r *Rotation, who string) (key, reason string) {
-	want := strings.ToLower(strings.Trim(who, " @<>"))
+	want := strings.ToLower(strings.Join(strings.Fields(strings.Trim(who, " @<>.,;:!\"'")), " "))
 	if want == "" {
 		return "", "it needs the name of an engineer"
 	}
-	var hits []string
+	if e, ok := r.ByAddress(strings.TrimPrefix(want, "mailto:")); ok {
+		return e.Key, ""
+	}
+	var hits, called []*Engineer
 	for i := range r.Engineers {
 		e := &r.Engineers[i]
-		first, _, _ := strings.Cut(strings.ToLower(e.Name), " ")
+		name := strings.ToLower(strings.Join(strings.Fields(e.Name), " "))
+		if name == want {
+			called = append(called, e)
+		}
+		words := strings.Fields(name)
 		local, _, _ := strings.Cut(e.Key, "@")
-		if strings.ToLower(e.Name) == want || e.Key == want {
-			return e.Key, ""
+		if local == want || name == want || len(words) > 0 && (words[0] == want || words[len(words)-1] == want) {
+			hits = append(hits, e)
 		}
-		if first == want || local == want {
-			hits = append(hits, e.Key)
-		}
+	}
+	if len(called) > 0 {
+		hits = called
 	}
 	switch len(hits) {
 	case 1:
-		return hits[0], ""
+		return hits[0].Key, ""
 	case 0:
 		return "", fmt.Sprintf("nobody in the rotation is called %q", who)
 	}
-	return "", fmt.Sprintf("%q may be any of %s", who, strings.Join(hits, ", "))
+	var list []string
+	for _, e := range hits {
+		list = append(list, e.Name+" <"+e.Email+">")
+	}
+	return "", fmt.Sprintf("%q may be any of %s", who, strings.Join(list, ", "))
 }

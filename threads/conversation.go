@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -61,13 +62,20 @@ type Conversation struct {
 	// Pending are Received events that no engineer has been sent yet.
 	Pending []int `json:"pending,omitempty"`
 	// Desks is what each engineer of the conversation has.
-	Desks map[string]Desk `json:"desks,omitempty"`
-	// Answer is the newest answer, Moved the newest note or hand-over: what a
-	// colleague may not have seen.
-	Answer Mark     `json:"answer,omitzero"`
-	Moved  Mark     `json:"moved,omitzero"`
-	Holds  []string `json:"holds,omitempty"` // held mails that are not settled
-	Moves  int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
+	Desks  map[string]Desk `json:"desks,omitempty"`
+	Answer Mark            `json:"answer,omitzero"` // the newest answer
+	// News is the newest thing each engineer did that colleagues must know of
+	// before they answer.
+	News map[string]News `json:"news,omitempty"`
+	// Invited are in Cc of every answer because an engineer said so.
+	Invited []Address `json:"invited,omitempty"`
+	Tags    []string  `json:"tags,omitempty"` // in order
+	// Subjects are base subjects it had before an engineer changed it, the
+	// newest last.
+	Subjects []string `json:"subjects,omitempty"`
+	Spam     bool     `json:"spam,omitempty"`  // put away as spam
+	Holds    []string `json:"holds,omitempty"` // held mails that are not settled
+	Moves    int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
 	// Flow counts the mails of the hour under way: a loop ends there.
 	Flow Spent `json:"flow,omitzero"`
 	// Lost are engineers to whom mail of it failed since the customer's side
@@ -116,12 +124,27 @@ type Heard struct {
 
 // Desk is what one engineer has of a conversation.
 type Desk struct {
-	Generation int      `json:"generation"`      // of her reply token
-	Chain      []string `json:"chain,omitempty"` // ids of what she was sent and wrote, oldest first, bounded
-	Newest     int      `json:"newest"`          // the newest Received event she was sent
-	Seen       int      `json:"seen"`            // the last event when her newest mail was made
-	Told       int      `json:"told,omitempty"`  // the last event when she was told who has it
-	Stub       int      `json:"stub,omitempty"`  // the newest Received event she was sent without its parts
+	Generation int      `json:"generation"`        // of her reply token
+	Chain      []string `json:"chain,omitempty"`   // ids of what she was sent and wrote, oldest first, bounded
+	Newest     int      `json:"newest"`            // the newest Received event she was sent
+	Seen       int      `json:"seen"`              // the last event when her newest mail was made
+	Told       int      `json:"told,omitempty"`    // the last event when she was told who has it
+	Views      []View   `json:"views,omitempty"`   // of her copies, oldest first, bounded
+	Follows    bool     `json:"follows,omitempty"` // she had it, answered or noted: notes reach her
+	Stub       int      `json:"stub,omitempty"`    // the newest Received event she was sent without its parts
+}
+
+// View is what a copy showed: who answers it had seen the events up to Seen.
+type View struct {
+	ID   string `json:"id"`
+	Seen int    `json:"seen"`
+}
+
+// News is something that happened beside the customer's mails; What says it
+// of a name.
+type News struct {
+	Event int    `json:"event"`
+	What  string `json:"what"`
 }
 
 // Mark names an event and who made it.
@@ -157,8 +180,9 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Participants = withAddress(c.Participants, b.Address)
 	case Assigned:
 		if b.From != "" || c.Offer != nil {
-			c.Moved = Mark{e.N, b.Engineer}
+			c = c.news(e.N, b.Engineer, "it was handed to %s")
 		}
+		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Follows = true })
 		c.Owner, c.Waits, c.Was, c.Offer, c.Reminded = b.Engineer, false, "", nil, false
 		c.Given = Mark{e.N, b.Engineer}
 		if b.How == HowFailed {
@@ -178,6 +202,8 @@ func (c Conversation) Apply(e Event) Conversation {
 	case Copied:
 		c.Desks = c.withDesk(b.Engineer, b.MessageID, func(d *Desk) {
 			d.Newest, d.Seen = max(d.Newest, b.Of), e.N
+			d.Views = append(slices.Clone(d.Views), View{ID: b.MessageID, Seen: e.N})
+			d.Views = d.Views[max(0, len(d.Views)-maxChain):]
 			if b.Stub {
 				d.Stub = max(d.Stub, b.Of)
 			}
@@ -186,24 +212,38 @@ func (c Conversation) Apply(e Event) Conversation {
 	case Accepted:
 		c.Answer, c.Moves, c.Lost = Mark{e.N, b.Author}, 0, nil
 		c = c.relieved()
-		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen = e.N })
+		if b.Author != "" {
+			c = c.news(e.N, b.Author, "%s has answered")
+		}
+		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen, d.Follows = e.N, true })
 		for _, a := range b.Added {
 			c.Participants = withAddress(c.Participants, a)
 		}
 	case Noted:
 		// A note tells nothing about what its author had seen.
-		c.Moved = Mark{e.N, b.Author}
-		c.Desks = c.withDesk(b.Author, b.MessageID, func(*Desk) {})
+		c = c.news(e.N, b.Author, "%s has written a note")
+		c.Desks = c.withDesk(b.Author, b.MessageID, func(d *Desk) { d.Follows = true })
 	case HeldBack:
 		c.Holds = append(without(c.Holds, b.Hold), b.Hold)
 	case Settled:
 		c.Holds = without(c.Holds, b.Hold)
 	case Closed:
-		c.State, c.ClosedAt, c.Pending, c.Waits, c.Was, c.Offer = StateClosed, e.At, nil, false, "", nil
-		c.Snoozed, c.SnoozedBy = time.Time{}, ""
-		c = c.relieved()
+		c = c.closed(e.At)
+	case Junked:
+		c = c.closed(e.At)
+		c.Spam = true
 	case Reopened:
-		c.State, c.ClosedAt = StateOpen, time.Time{}
+		c.State, c.ClosedAt, c.Spam = StateOpen, time.Time{}, false
+	case Invited:
+		for _, a := range b.Addresses {
+			c.Invited, c.Participants = withAddress(c.Invited, a), withAddress(c.Participants, a)
+		}
+	case Tagged:
+		c.Tags = retagged(c.Tags, b.On, b.Off)
+	case Renamed:
+		c.Subjects = append(without(c.Subjects, c.SubjectBase), c.SubjectBase)
+		c.Subjects = c.Subjects[max(0, len(c.Subjects)-maxSubjects):]
+		c.Subject, c.SubjectBase = b.Subject, b.Subject
 	case Burnt:
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Generation++ })
 	case Snoozed:
@@ -216,9 +256,25 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Overdue, c.Reminded = c.Overdue+1, false
 	case Refused:
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Told = e.N })
-	case Delivered, Bounced, CameBack:
+	case Delivered, Bounced, CameBack, Ordered:
 		// They tell of a mail, and leave the state as it is.
 	}
+	return c
+}
+
+// closed is the conversation with nothing left to do.
+func (c Conversation) closed(at time.Time) Conversation {
+	c.State, c.ClosedAt, c.Pending, c.Waits, c.Was, c.Offer = StateClosed, at, nil, false, "", nil
+	c.Snoozed, c.SnoozedBy = time.Time{}, ""
+	return c.relieved()
+}
+
+// news is the conversation in which somebody did what colleagues must know of.
+func (c Conversation) news(n int, by, what string) Conversation {
+	list := make(map[string]News, len(c.News)+1)
+	maps.Copy(list, c.News)
+	list[by] = News{Event: n, What: what}
+	c.News = list
 	return c
 }
 
@@ -262,9 +318,7 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 
 func (c Conversation) withDesk(engineer, id string, change func(*Desk)) map[string]Desk {
 	desks := make(map[string]Desk, len(c.Desks)+1)
-	for k, d := range c.Desks {
-		desks[k] = d
-	}
+	maps.Copy(desks, c.Desks)
 	d := desks[engineer]
 	change(&d)
 	if id != "" {

@@ -35,10 +35,13 @@ type (
 		Kind     NoticeKind
 		Engineer string // "" for the admins
 		Reason   string
-		Hold     string // the held mail it is about
-		Event    int    // the event it tells of
-		Answer   int    // the answer it is about, an Accepted event; 0 for none
-		Quote    bool   // the text of that answer, else of the mail in hand, goes with it
+		Hold     string    // the held mail it is about
+		Event    int       // the event it tells of
+		Answer   int       // the answer it is about, an Accepted event; 0 for none
+		Quote    bool      // the text of that answer, else of the mail in hand, goes with it
+		Since    int       // what happened after this event is told, where not 0
+		Whom     []Address // whom a held mail would go to
+		Holds    []string  // held mails to choose from
 	}
 
 	// KeepRaw keeps the raw mail in hand until an engineer has been sent it.
@@ -54,8 +57,16 @@ type (
 		Reason   string
 		Proven   bool // it was hers: it can be released
 		Answers  int
-		Engineer string // whose address it is from
-		OutID    string // an answer on its way, in place of the mail in hand
+		Engineer string    // whose address it is from
+		OutID    string    // an answer on its way, in place of the mail in hand
+		To, Cc   []Address // whom it would go to; a release goes to these
+	}
+	// Rehold gives a held mail another name, which kills the links to the old
+	// one, and another reason.
+	Rehold struct {
+		Old, New, Asked string
+		Why             Why
+		Reason          string
 	}
 	// Release lets a held mail go: its raw mail is no longer needed.
 	Release struct{ Hold string }
@@ -88,7 +99,7 @@ type (
 	}
 	Back struct{ Engineer, By string }
 
-	// Report answers an engineer who asked: "status" or "help".
+	// Report answers an engineer who asked: "status", "why" or "help".
 	Report struct{ Engineer, What string }
 )
 
@@ -98,6 +109,7 @@ func (Notify) effect()     {}
 func (KeepRaw) effect()    {}
 func (DropRaw) effect()    {}
 func (Keep) effect()       {}
+func (Rehold) effect()     {}
 func (Release) effect()    {}
 func (TakeTurn) effect()   {}
 func (Seen) effect()       {}
@@ -132,6 +144,9 @@ const (
 	NoticeOverdue  NoticeKind = "overdue"   // a customer has waited too long
 	NoticeWoken    NoticeKind = "woken"     // what you laid aside is back
 	NoticeAway     NoticeKind = "away"      // an engineer went off duty, or could not be taken off
+	NoticeNote     NoticeKind = "note"      // a colleague's note
+	NoticeSettled  NoticeKind = "settled"   // the held mail you speak of is held no longer
+	NoticeHeldList NoticeKind = "held_list" // which held mail do you mean
 )
 
 // Result is what follows from one input.

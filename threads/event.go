@@ -150,8 +150,10 @@ type (
 
 	// Noted is an internal note.
 	Noted struct {
-		Author    string `json:"author"`
-		MessageID string `json:"message_id,omitempty"`
+		Author    string   `json:"author"`
+		MessageID string   `json:"message_id,omitempty"`
+		To        []string `json:"to,omitempty"` // the colleagues who were sent it
+		Hold      string   `json:"hold,omitempty"`
 	}
 
 	// HeldBack says that a mail was kept back; nothing of it went out.
@@ -168,7 +170,38 @@ type (
 	Settled struct {
 		Hold string `json:"hold"`
 		By   string `json:"by"`
-		How  string `json:"how"` // "sent" or "discarded"
+		How  string `json:"how"` // sent, discarded, noted, or held anew under another name
+	}
+
+	// Ordered is a mail of commands alone; what they did follows.
+	Ordered struct {
+		By    string   `json:"by"`
+		Words []string `json:"words"`
+	}
+
+	// Invited puts people in Cc of every answer from here on.
+	Invited struct {
+		By        string    `json:"by"`
+		Addresses []Address `json:"addresses"`
+	}
+
+	// Tagged puts words on the conversation and takes others off.
+	Tagged struct {
+		By  string   `json:"by"`
+		On  []string `json:"on,omitempty"`
+		Off []string `json:"off,omitempty"`
+	}
+
+	// Renamed changes what our answers are called.
+	Renamed struct {
+		By      string `json:"by"`
+		Subject string `json:"subject"`
+	}
+
+	// Junked closes the conversation as spam: what its people write no longer
+	// opens it.
+	Junked struct {
+		By string `json:"by"`
 	}
 
 	// Closed and Reopened change whether something is left to do.
@@ -264,6 +297,11 @@ func (Woken) kind() string     { return "woken" }
 func (Reminded) kind() string  { return "reminded" }
 func (Overdue) kind() string   { return "overdue" }
 func (Refused) kind() string   { return "refused" }
+func (Ordered) kind() string   { return "ordered" }
+func (Invited) kind() string   { return "invited" }
+func (Tagged) kind() string    { return "tagged" }
+func (Renamed) kind() string   { return "renamed" }
+func (Junked) kind() string    { return "junked" }
 
 // Kind is the stored and logged name of the event.
 func (e Event) Kind() string { return e.Body.kind() }
@@ -345,6 +383,16 @@ func decodeBody(kind string, data []byte) (EventBody, error) {
 		return decodeAs[Overdue](data)
 	case "refused":
 		return decodeAs[Refused](data)
+	case "ordered":
+		return decodeAs[Ordered](data)
+	case "invited":
+		return decodeAs[Invited](data)
+	case "tagged":
+		return decodeAs[Tagged](data)
+	case "renamed":
+		return decodeAs[Renamed](data)
+	case "junked":
+		return decodeAs[Junked](data)
 	}
 	return nil, fmt.Errorf("this version does not know the kind")
 }

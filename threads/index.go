@@ -15,6 +15,7 @@ const (
 	KnownAnswer  KnownKind = "answer"  // an answer of ours
 	KnownCopy    KnownKind = "copy"    // a copy to an engineer
 	KnownNotice  KnownKind = "notice"  // a notice to an engineer or admin
+	KnownNote    KnownKind = "note"    // a colleague's note, sent to an engineer
 	KnownToken   KnownKind = "token"   // a token id
 	KnownRoot    KnownKind = "root"    // a conversation's root id
 	KnownMention KnownKind = "mention" // named by a mail of the conversation, never seen itself

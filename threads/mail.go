@@ -85,10 +85,15 @@ type Mail struct {
 	// Commands are the "/word" lines at the top of the new text; AnswerEmpty
 	// says that nothing but them, a signature and quotations is there. They
 	// mean something only when an engineer wrote them.
-	Commands    []Command    `json:"commands,omitempty"`
-	AnswerEmpty bool         `json:"answer_empty,omitempty"`
-	Attachments []Attachment `json:"attachments"`
-	Sealed      Sealed       `json:"sealed,omitempty"` // S/MIME or PGP at the top of the tree
+	Commands []Command `json:"commands,omitempty"`
+	// SubjectCommand is a command that stands in the subject, as a link can
+	// put it there. Stray is a line below the text that looks like a command
+	// and is none, since commands stand at the top.
+	SubjectCommand *Command     `json:"subject_command,omitempty"`
+	Stray          string       `json:"stray,omitempty"`
+	AnswerEmpty    bool         `json:"answer_empty,omitempty"`
+	Attachments    []Attachment `json:"attachments"`
+	Sealed         Sealed       `json:"sealed,omitempty"` // S/MIME or PGP at the top of the tree
 
 	HeaderDigest string   `json:"header_digest"` // of Message-ID, Date, From, Subject, References
 	BodyDigest   string   `json:"body_digest"`   // of the decoded text and leaves, whatever the transfer encoding

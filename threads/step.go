@@ -56,7 +56,9 @@ type (
 		Author  string // whose answer it becomes
 		Mail    *Mail  // the held mail
 		Answers int
+		To, Cc  []Address // whom its notice said it would go to; nil: not said
 		Draft   *Draft
+		AsNote  bool // it becomes a note for colleagues
 	}
 	// DiscardIn drops a held mail; with Again, because an uncertain answer is
 	// sent once more.
@@ -166,9 +168,10 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 // step is one Step under way: the conversation as it becomes, and what
 // follows so far.
 type step struct {
-	c Conversation
-	w World
-	r Result
+	c    Conversation
+	w    World
+	r    Result
+	said []string // what commands are answered with
 }
 
 // event appends an event and returns its number.
@@ -255,6 +258,10 @@ func (s *step) received(in MailIn, silent bool) Received {
 
 func (s *step) customer(in MailIn) {
 	from := s.w.Names.Person(in.Mail)
+	if s.c.Spam && s.c.Participant(from.Addr) {
+		s.event(s.received(in, true)) // an engineer said that it is none of ours
+		return
+	}
 	if s.c.State == StateClosed || s.c.State == StateHistory {
 		s.event(Reopened{Why: from.Key() + " wrote"})
 	}

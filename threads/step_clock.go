@@ -180,16 +180,16 @@ func (r *Rotation) Say(engineer string, t time.Time) string {
 func (s *step) asleep() bool { return !s.c.Snoozed.IsZero() }
 
 // snooze lays the conversation aside until a time.
-func (s *step) snooze(engineer string, until time.Time) {
-	if s.c.State != StateOpen {
-		return
+func (s *step) snooze(o order) {
+	until, reason := When(o.Arg, s.w.Now, zoneOf(s.w.Rotation, o.engineer))
+	if reason != "" || s.c.State != StateOpen {
+		return // a command above it closed it
 	}
 	if s.c.Owner == "" {
-		s.event(Assigned{Engineer: engineer, Why: nameOf(s.w.Rotation, engineer) + " laid it aside", How: HowTaken})
+		s.event(Assigned{Engineer: o.engineer, Why: nameOf(s.w.Rotation, o.engineer) + " laid it aside", How: HowTaken})
 	}
-	s.event(Snoozed{By: engineer, Until: until})
-	s.notify(Notify{Kind: NoticeDone, Engineer: engineer, Event: s.c.N,
-		Reason: "it sleeps until " + s.say(engineer, until) + ", or until the customer writes"})
+	s.event(Snoozed{By: o.engineer, Until: until})
+	s.tell("it sleeps until " + s.say(o.engineer, until) + ", or until the customer writes")
 }
 
 // woken ends a snooze.

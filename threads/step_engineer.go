@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -9,46 +10,67 @@ import (
 // is doubtful is held: nothing of it goes out, and she gets it back.
 func (s *step) engineer(in MailIn) {
 	a, m := in.Authority, in.Mail
-	text := !m.AnswerEmpty
+	text, orders := m.HasText(), s.ordersIn(a.Engineer, m)
 	if a.Loose && text && !s.sameSubject(m) {
 		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
 		return
 	}
-	if reason := s.impossible(a.Engineer, m, text); reason != "" {
+	if reason := s.impossible(orders); reason != "" {
 		s.hold(in, WhyCommand, reason)
 		return
 	}
-	if !text && len(m.Commands) == 0 {
+	if !text && len(orders) == 0 {
 		s.hold(in, WhyEmpty, "there is nothing in it but quotation")
 		return
 	}
-	note := commanded(m, "note")
-	if text && !note && in.Found.Answers.Kind == KnownNotice {
-		s.hold(in, WhyMisled, "it answers a notice of ours, whose words are not for the customer and may stand in it; reply to the customer's mail instead")
-		return
+	if !text {
+		s.event(orderedBy(a.Engineer, orders))
 	}
+	note := s.note(in, orders)
 	if text && !note {
-		if why, reason := s.answerable(in); why != "" {
+		if why, reason := s.postable(in); why != "" {
 			s.hold(in, why, reason)
 			return
 		}
-		s.accept(a.Engineer, m, s.view(a), "")
+		s.obey(a.Engineer, orders, true)
+		s.accept(a.Engineer, m, s.view(a))
+	} else {
+		s.obey(a.Engineer, orders, true)
 	}
 	if note && text {
-		s.event(Noted{Author: a.Engineer, MessageID: m.MessageID})
+		s.noted(a.Engineer, m, "")
 	}
-	s.commands(a.Engineer, m)
+	s.obey(a.Engineer, orders, false)
 	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
 		s.copies([]string{a.Engineer}, true) // she is here: nothing waits any longer
 	}
 }
 
-func (s *step) sameSubject(m *Mail) bool {
-	return strings.EqualFold(m.SubjectBase, s.c.SubjectBase)
+// orderedBy is the event of a mail of commands alone.
+func orderedBy(engineer string, orders []order) Ordered {
+	e := Ordered{By: engineer}
+	for _, o := range orders {
+		e.Words = append(e.Words, strings.TrimSpace("/"+o.Word+" "+o.Arg))
+	}
+	return e
 }
 
-func commanded(m *Mail, word string) bool {
-	return slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == word })
+// sameSubject reports whether a mail has the conversation's subject, or one it
+// had before an engineer changed it.
+func (s *step) sameSubject(m *Mail) bool {
+	same := func(base string) bool { return strings.EqualFold(m.SubjectBase, base) }
+	return same(s.c.SubjectBase) || slices.ContainsFunc(s.c.Subjects, same)
+}
+
+// postable says why a text may not become an answer.
+func (s *step) postable(in MailIn) (Why, string) {
+	if in.Mail.Stray != "" {
+		return WhyCommand, fmt.Sprintf("the line %q stands below your text, and commands are read at the top alone; as it is, the customer would read it", in.Mail.Stray)
+	}
+	if in.Found.Answers.Kind == KnownNotice {
+		return WhyMisled, "it answers a notice of ours, whose words are not for the customer and may stand in it; reply to the customer's mail instead"
+	}
+	return s.answerable(in)
 }
 
 // view is the Received event an engineer's mail answers: that of the copy her
@@ -63,7 +85,7 @@ func (s *step) view(a Authority) int {
 // answerable says why a text may not go to the customer.
 func (s *step) answerable(in MailIn) (Why, string) {
 	a := in.Authority
-	if reason := s.stale(a); reason != "" {
+	if reason := s.stale(a.Engineer, s.seen(a, in.Mail)); reason != "" {
 		return WhyStale, reason
 	}
 	if why, reason := s.reachable(s.view(a)); why != "" {
@@ -93,32 +115,62 @@ func draftable(d *Draft) (Why, string) {
 	return "", ""
 }
 
-// stale says what a colleague did that the author had not seen when she
-// wrote.
-func (s *step) stale(a Authority) string {
+// seen is the last event an engineer knew of when she wrote: what there was
+// when the mail was made that hers answers. Where hers does not say which,
+// she may have had the newest before her.
+func (s *step) seen(a Authority, m *Mail) int {
 	desk := s.c.Desks[a.Engineer]
-	seen := desk.Seen
-	if a.View != 0 && a.View < desk.Newest {
-		seen = a.View // not her newest copy: what came with that is not counted
+	for _, id := range append(slices.Clone(m.InReplyTo), reversed(m.References)...) {
+		if i := slices.IndexFunc(desk.Views, func(v View) bool { return strings.EqualFold(v.ID, id) }); i >= 0 {
+			return desk.Views[i].Seen
+		}
 	}
+	if a.View != 0 && a.View < desk.Newest {
+		return a.View // not her newest copy: what came with that is not counted
+	}
+	return desk.Seen
+}
+
+func reversed(list []string) []string {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
+
+// stale says what colleagues did since an event, of which an author cannot
+// know.
+func (s *step) stale(author string, seen int) string {
 	if s.w.Stale == StaleNone {
 		return ""
 	}
 	if s.w.Stale == StaleAny && s.newest() > seen {
 		return "the customer wrote again meanwhile"
 	}
-	if m := s.c.Answer; m.By != "" && m.By != a.Engineer && m.Event > seen {
-		return nameOf(s.w.Rotation, m.By) + " has answered meanwhile"
+	newest := News{}
+	who := ""
+	for by, n := range s.c.News {
+		if by != author && n.Event > seen && n.Event > newest.Event {
+			newest, who = n, by
+		}
 	}
-	if m := s.c.Moved; m.By != "" && m.By != a.Engineer && m.Event > seen {
-		return "it was noted on or handed to " + nameOf(s.w.Rotation, m.By) + " meanwhile"
+	if who == "" {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf(newest.What, nameOf(s.w.Rotation, who)) + " meanwhile"
 }
 
 // accept makes the answer: its recipients are frozen here.
-func (s *step) accept(author string, m *Mail, answers int, hold string) {
+func (s *step) accept(author string, m *Mail, answers int) {
 	to, cc := s.c.Recipients(s.w.Names, answers)
+	s.acceptFor(author, m, answers, "", to, cc)
+}
+
+// acceptFor makes the answer for recipients that are frozen already: a held
+// mail goes to those its notice named.
+func (s *step) acceptFor(author string, m *Mail, answers int, hold string, to, cc []Address) {
+	if len(to)+len(cc) == 0 {
+		to, cc = s.c.Recipients(s.w.Names, answers)
+	}
 	var added []Address
 	for _, a := range Exposed(s.w.Names, s.w.Rotation, m) {
 		if !hasAddress(to, a.Addr) && !hasAddress(cc, a.Addr) {
@@ -163,8 +215,8 @@ func (s *step) byHand(m *Mail) {
 }
 
 // Recipients is who an answer to a mail of the customer's side goes to: its
-// Reply-To, else its From, and in Cc its other recipients and the
-// conversation's customer; never ourselves.
+// Reply-To, else its From, and in Cc its other recipients, the conversation's
+// customer and whom engineers invited; never ourselves.
 func (c *Conversation) Recipients(n Names, answers int) (to, cc []Address) {
 	h, ok := c.HeardAt(answers)
 	if !ok && len(c.Mails) > 0 {
@@ -175,7 +227,7 @@ func (c *Conversation) Recipients(n Names, answers int) (to, cc []Address) {
 			to = withAddress(to, a)
 		}
 	}
-	for _, a := range append(slices.Clone(h.Others), c.Customer) {
+	for _, a := range slices.Concat(h.Others, []Address{c.Customer}, c.Invited) {
 		if !n.Ours(a.Addr) && !hasAddress(to, a.Addr) {
 			cc = withAddress(cc, a)
 		}

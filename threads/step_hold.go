@@ -2,11 +2,22 @@ package threads
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // HoldID names a held mail after its conversation and event.
 func HoldID(conv ID, event int) string { return fmt.Sprintf("%d-%d", conv, event) }
+
+// heldAt is the event at which the mail of this name was held; 0 for one that
+// was held in another conversation, of which this one knows no event.
+func heldAt(conv ID, hold string) int {
+	var of ID
+	var n int
+	if _, err := fmt.Sscanf(hold, "%d-%d", &of, &n); err != nil || of != conv {
+		return 0
+	}
+	return n
+}
 
 // hold keeps a mail back and tells whoever can say what it is: the author at
 // the address of the rotation file, never at one from the mail.
@@ -14,15 +25,21 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 	a := in.Authority
 	id := HoldID(s.c.ID, s.c.N+1)
 	asked := a.Engineer
+	after := AsOrdered(s.c, a.Engineer, in.Mail, s.w)
+	to, cc := after.Recipients(s.w.Names, s.view(a))
 	n := s.event(HeldBack{
 		Hold: id, Asked: asked, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
 	})
 	s.effect(Keep{
 		Hold: id, Asked: asked, Why: why, Reason: reason, Proven: a.Proven,
-		Answers: s.view(a), Engineer: a.Engineer,
+		Answers: s.view(a), Engineer: a.Engineer, To: to, Cc: cc,
 	})
 	if asked != "" {
-		s.notify(Notify{Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true})
+		notice := Notify{Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true, Whom: slices.Concat(to, cc)}
+		if why == WhyStale {
+			notice.Since = max(s.seen(a, in.Mail), 1)
+		}
+		s.notify(notice)
 	}
 	if why == WhyForged {
 		s.forged(a, id, n, reason)
@@ -55,36 +72,53 @@ func (s *step) forged(a Authority, hold string, event int, reason string) {
 }
 
 // release does what a held mail asks for. Whoever released it has seen the
-// reason, so a stale view no longer stands in the way; something internal in
-// it still does, and a note stays a note.
+// reason, and what had happened by then; what happened since holds it anew.
+// Something internal in it still stands in the way, and a note stays a note.
 func (s *step) release(in ReleaseIn) {
 	if !s.held(in.Hold) {
 		return
 	}
 	m := in.Mail
-	text, note := !m.AnswerEmpty, commanded(m, "note")
-	orders := len(m.Commands) > 0 && s.impossible(in.Author, m, text) == ""
-	answer := !note && (text || !orders)
+	text, orders := m.HasText(), s.ordersIn(in.Author, m)
+	note := in.AsNote || slices.ContainsFunc(orders, func(o order) bool { return o.note })
+	doable := len(orders) > 0 && s.impossible(orders) == ""
+	answer := !note && (text || !doable)
 	if answer {
+		if _, engineer := s.w.Rotation.Engineer(in.By); engineer {
+			if reason := s.stale(in.By, heldAt(s.c.ID, in.Hold)); reason != "" {
+				s.holdAnew(in, reason)
+				return
+			}
+		}
 		if why, reason := s.releasable(in); why != "" {
 			s.stays(in, why, reason)
 			return
 		}
 	}
-	s.event(Settled{Hold: in.Hold, By: in.By, How: "sent"})
+	s.event(Settled{Hold: in.Hold, By: in.By, How: settledAs(in.AsNote)})
+	if doable {
+		s.obey(in.Author, orders, true)
+	}
 	switch {
 	case answer:
 		if s.c.State != StateOpen {
 			s.event(Reopened{Why: "a held answer was released"})
 		}
-		s.accept(in.Author, m, in.Answers, in.Hold)
+		s.acceptFor(in.Author, m, in.Answers, in.Hold, in.To, in.Cc)
 	case note && text:
-		s.event(Noted{Author: in.Author, MessageID: m.MessageID})
+		s.noted(in.Author, m, in.Hold)
 	}
-	if orders {
-		s.commands(in.Author, m)
+	if doable {
+		s.obey(in.Author, orders, false)
 	}
 	s.effect(Release{Hold: in.Hold})
+}
+
+func settledAs(note bool) string {
+	if note {
+		return "noted"
+	}
+	return "sent"
 }
 
 func (s *step) releasable(in ReleaseIn) (Why, string) {
@@ -101,6 +135,19 @@ func (s *step) stays(in ReleaseIn, why Why, reason string) {
 		Hold: in.Hold, Asked: in.Author, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
 	})
 	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Event: n, Quote: true, Reason: reason})
+}
+
+// holdAnew holds a released mail under a new name, since something happened
+// that whoever released it cannot have known: the links they had die.
+func (s *step) holdAnew(in ReleaseIn, reason string) {
+	since := heldAt(s.c.ID, in.Hold)
+	s.event(Settled{Hold: in.Hold, By: in.By, How: "held anew"})
+	id := HoldID(s.c.ID, s.c.N+1)
+	n := s.event(HeldBack{
+		Hold: id, Asked: in.By, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: WhyStale,
+	})
+	s.effect(Rehold{Old: in.Hold, New: id, Asked: in.By, Why: WhyStale, Reason: reason})
+	s.notify(Notify{Kind: NoticeHeld, Engineer: in.By, Hold: id, Event: n, Quote: true, Reason: reason, Since: max(since, 1), Whom: slices.Concat(in.To, in.Cc)})
 }
 
 func (s *step) discard(in DiscardIn) {
@@ -127,9 +174,9 @@ func (s *step) held(id string) bool {
 func (s *step) admin(in AdminIn) error {
 	switch in.Verb {
 	case "assign":
-		key, reason := s.colleague(in.Engineer)
+		key, reason := Colleague(s.w.Rotation, in.Engineer)
 		if reason != "" {
-			return fmt.Errorf("assigning conversation %d: %s", s.c.ID, strings.TrimPrefix(reason, "/"))
+			return fmt.Errorf("assigning conversation %d: %s", s.c.ID, reason)
 		}
 		s.assign(key, HowHand, in.By+" assigned it")
 	case "close":

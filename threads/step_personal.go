@@ -9,56 +9,48 @@ import (
 // conversation: it went to her personal address. Commands about herself are
 // done; the reason says what cannot be, and then nothing is.
 func Personal(engineer string, m *Mail, w World) (effects []Effect, reason string) {
-	if !m.AnswerEmpty {
+	s := &step{w: w}
+	orders := s.ordersIn(engineer, m)
+	if m.HasText() {
 		return nil, "it went to your personal address, which takes commands alone and no text, and is about no conversation"
 	}
-	if len(m.Commands) == 0 {
+	if len(orders) == 0 {
 		return nil, "there is no command in it"
 	}
-	for _, c := range m.Commands {
-		switch c.Word {
-		case "away", "back", "status", "help":
-			reason = personal(w, engineer, c)
-		default:
-			reason = fmt.Sprintf("/%s is about a conversation, and this address about none; it takes /away, /back, /status and /help", c.Word)
+	for _, o := range orders {
+		if c, ok := commandOf(o.Word); ok && !c.personal {
+			return nil, fmt.Sprintf("/%s is about a conversation, and this address about none; it takes /away, /back, /status and /help", o.Word)
 		}
-		if reason != "" {
-			return nil, reason
-		}
-		effects = append(effects, orders(w, engineer, c)...)
 	}
-	return effects, ""
+	if reason := s.impossible(orders); reason != "" {
+		return nil, reason
+	}
+	s.obey(engineer, orders, false)
+	return s.r.Effects, ""
 }
 
-// personal says why a command about herself cannot be done; "" when it can.
-func personal(w World, engineer string, c Command) string {
-	if c.Word != "away" || c.Arg == "" {
-		if c.Word == "away" {
-			return ""
-		}
-		return bare(c)
+func (s *step) cannotLeave(o order) string {
+	if o.Arg == "" {
+		return ""
 	}
-	_, reason := When(c.Arg, w.Now, zoneOf(w.Rotation, engineer))
+	_, reason := When(o.Arg, s.w.Now, zoneOf(s.w.Rotation, o.engineer))
 	return prefixed("/away", reason)
 }
 
-// orders is what follows from a command about herself.
-func orders(w World, engineer string, c Command) []Effect {
-	done := Notify{Kind: NoticeDone, Engineer: engineer}
-	switch c.Word {
-	case "away":
-		a := Absence{Cause: CauseAsked, Reason: nameOf(w.Rotation, engineer) + " said so", Since: w.Now}
-		done.Reason = "you are off duty until you write /back"
-		if c.Arg != "" {
-			a.Until, _ = When(c.Arg, w.Now, zoneOf(w.Rotation, engineer))
-			done.Reason = "you are off duty until " + w.Rotation.Say(engineer, a.Until) + "; /back ends it earlier"
-		}
-		return []Effect{Absent{Engineer: engineer, Absence: a}, done}
-	case "back":
-		done.Reason = "you are back: " + presentWords(w, engineer)
-		return []Effect{Back{Engineer: engineer, By: engineer}, done}
+func (s *step) leave(o order) {
+	a := Absence{Cause: CauseAsked, Reason: nameOf(s.w.Rotation, o.engineer) + " said so", Since: s.w.Now}
+	sentence := "you are off duty until you write /back"
+	if o.Arg != "" {
+		a.Until, _ = When(o.Arg, s.w.Now, zoneOf(s.w.Rotation, o.engineer))
+		sentence = "you are off duty until " + s.say(o.engineer, a.Until) + "; /back ends it earlier"
 	}
-	return []Effect{Report{Engineer: engineer, What: c.Word}}
+	s.effect(Absent{Engineer: o.engineer, Absence: a})
+	s.tell(sentence)
+}
+
+func (s *step) comeBack(o order) {
+	s.effect(Back{Engineer: o.engineer, By: o.engineer})
+	s.tell("you are back: " + presentWords(s.w, o.engineer))
 }
 
 // presentWords says how an engineer stands once nothing but the file counts.

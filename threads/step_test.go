@@ -236,7 +236,7 @@ func TestCommands(t *testing.T) {
 		t.Fatal("/reopen did nothing")
 	}
 	r.reply("alice@acme.example", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "note"}} })
-	if r.c.Moved.By != "alice@acme.example" || r.c.Answer.By != "" {
+	if r.c.News["alice@acme.example"].Event == 0 || r.c.Answer.By != "" {
 		t.Errorf("a note was taken for an answer: %+v", r.c)
 	}
 	res = r.reply("alice@acme.example", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "close"}} })

@@ -43,6 +43,19 @@ func (m *Moment) tellState(body threads.EventBody) {
 		m.What, m.Reason = "It waits: nobody could be given it", b.Why
 	case threads.Noted:
 		m.Who, m.MessageID, m.What = b.Author, b.MessageID, "Internal note by "+b.Author
+		if len(b.To) > 0 {
+			m.What += ", sent to " + strings.Join(b.To, ", ")
+		}
+	case threads.Ordered:
+		m.Who, m.What = b.By, b.By+" wrote "+strings.Join(b.Words, ", ")
+	case threads.Invited:
+		m.Who, m.What = b.By, "Every answer goes in copy to "+people(b.Addresses)+" from here on, as "+b.By+" asked"
+	case threads.Tagged:
+		m.Who, m.What = b.By, "Tags changed by "+b.By+":"+marked(" +", b.On)+marked(" -", b.Off)
+	case threads.Renamed:
+		m.Who, m.What = b.By, "Our answers are called "+subject(b.Subject)+" from here on, as "+b.By+" asked"
+	case threads.Junked:
+		m.Who, m.What = b.By, "Put away as spam by "+b.By+": what its people write no longer opens it"
 	case threads.Settled:
 		m.Who, m.What = b.By, "Held mail "+b.Hold+" was "+b.How+", as "+b.By+" decided"
 	case threads.Closed:
@@ -70,6 +83,13 @@ func (m *Moment) tellState(body threads.EventBody) {
 	default:
 		m.What = "Something this version has no words for: " + m.Kind
 	}
+}
+
+func marked(mark string, words []string) (text string) {
+	for _, w := range words {
+		text += mark + w
+	}
+	return text
 }
 
 func (m *Moment) tellOpened(b threads.Opened) {

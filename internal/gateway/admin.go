@@ -162,7 +162,7 @@ func (b *batch) adminHold(req store.AdminRequest) error {
 	if req.Verb == VerbDiscard {
 		return b.discardHold(h, req.By)
 	}
-	if err := b.releaseHold(h, req.By); err != nil {
+	if err := b.releaseHold(h, req.By, false); err != nil {
 		return err
 	}
 	left, stays, err := b.tx.Hold(h.ID)

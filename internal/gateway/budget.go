@@ -41,6 +41,21 @@ func (b *batch) spend(key string, period time.Duration) (spent, error) {
 	return s, b.tx.SetMeta(key, s)
 }
 
+// courteous reports whether there is room for a notice that only confirms what
+// an engineer asked for: half of each budget is kept for what she must know.
+func (b *batch) courteous(c threads.Conversation, addr string) bool {
+	room := func(key string, period time.Duration, most int) bool {
+		var s spent
+		if _, err := b.tx.Meta(key, &s); err != nil {
+			return true // the budget itself will say so
+		}
+		since := b.now.Sub(s.Since)
+		return since < 0 || since >= period || s.N < most/2
+	}
+	return room(addressBudget+threads.AddressKey(addr), time.Hour, noticesPerHour) &&
+		(c.ID == 0 || room(conversationBudget+c.ID.String(), 24*time.Hour, noticesPerDay))
+}
+
 // afford reports whether a notice about c may be sent to an address. The first
 // that may not is told to the admins, once for each budget that is spent.
 func (b *batch) afford(c threads.Conversation, addr string) (bool, error) {

@@ -68,6 +68,8 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 		return b.tx.DropRaw(h.c.ID, e.Of)
 	case threads.Keep:
 		return b.keep(h, e)
+	case threads.Rehold:
+		return b.rehold(e)
 	case threads.Release:
 		return b.tx.DropHold(e.Hold)
 	case threads.TakeTurn:
@@ -99,7 +101,7 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 func (b *batch) keep(h hand, e threads.Keep) error {
 	hold := store.Hold{
 		ID: e.Hold, Conversation: h.c.ID, Event: h.c.N, Engineer: e.Engineer, Asked: e.Asked, Subject: h.c.Subject,
-		Why: e.Why, Reason: e.Reason, Answers: e.Answers, OutID: e.OutID, At: b.now.Unix(),
+		Why: e.Why, Reason: e.Reason, Answers: e.Answers, OutID: e.OutID, To: e.To, Cc: e.Cc, At: b.now.Unix(),
 	}
 	if e.OutID == "" {
 		if h.l == nil {
@@ -113,6 +115,20 @@ func (b *batch) keep(h hand, e threads.Keep) error {
 		return err
 	}
 	return b.tx.SetHold(hold)
+}
+
+// rehold stores a held mail under a new name.
+func (b *batch) rehold(e threads.Rehold) error {
+	h, ok, err := b.tx.Hold(e.Old)
+	if err != nil || !ok {
+		return err
+	}
+	h.ID, h.Asked, h.Why, h.Reason, h.At = e.New, e.Asked, e.Why, e.Reason, b.now.Unix()
+	if err := b.tx.SetHold(h); err != nil {
+		return err
+	}
+	b.after = append(b.after, func() { b.g.logHeld(h) })
+	return b.tx.DropHold(e.Old)
 }
 
 // fileClosed queues that the mail of a closed conversation is moved out of

@@ -12,15 +12,15 @@ import (
 // fromEngineer handles a mail that is an engineer's, or pretends to be.
 func (b *batch) fromEngineer(l *letter, in threads.MailIn) (*store.Outcome, error) {
 	a := in.Authority
-	if a.Proven && a.Hold != "" {
+	if a.Proven && (a.Hold != "" || a.Doubt == "") {
 		if o, done, err := b.settle(l, in); done || err != nil {
 			return o, err
 		}
 	}
-	if a.Proven && a.Hold != "" && a.Doubt == "" && !in.Mail.AnswerEmpty && !commanded(in.Mail, "note") {
+	if a.Proven && a.Hold != "" && a.Doubt == "" && in.Mail.HasText() && !commanded(in.Mail, "note") {
 		// Her words are about the held mail, or quote what we said of it.
 		a.Doubt = threads.WhyCommand
-		a.Reason = "it is a reply to the notice of a held mail, which takes /send or /discard alone; " +
+		a.Reason = "it is a reply to the notice of a held mail, which takes /send, /note or /discard alone; " +
 			"to write to the customer, reply to the customer's mail"
 		in.Authority = a
 	}
@@ -64,9 +64,10 @@ func engineerEvent(res threads.Result, c threads.Conversation) int {
 // answer itself is composed again when it has been accepted, with the
 // Message-ID of its place in the history.
 func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*threads.Draft, error) {
-	if !in.Authority.Proven || in.Authority.Doubt != "" || in.Mail.AnswerEmpty {
+	if !in.Authority.Proven || in.Authority.Doubt != "" || !in.Mail.HasText() {
 		return nil, nil
 	}
+	c = threads.AsOrdered(c, in.Authority.Engineer, in.Mail, b.world(c))
 	view := in.Authority.View
 	if view == 0 {
 		view = c.View(in.Authority.Engineer)
@@ -74,40 +75,16 @@ func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*th
 	return b.tryAnswer(c, in.Authority.Engineer, view, l)
 }
 
-// settle acts on "/send" and "/discard" in a reply to the notice of a held
-// mail. It reports false when the reply says something else.
-func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, error) {
-	send, discard := commanded(in.Mail, "send"), commanded(in.Mail, "discard")
-	if send == discard || !in.Mail.AnswerEmpty {
-		return nil, false, nil
-	}
-	h, ok, err := b.tx.Hold(in.Authority.Hold)
-	if err != nil {
-		return nil, true, err
-	}
-	done := store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class)}
-	if ok && h.Asked == in.Authority.Engineer {
-		done.Conversation, done.Event = uint64(h.Conversation), h.Event
-		if send {
-			err = b.releaseHold(h, in.Authority.Engineer)
-		} else {
-			err = b.discardHold(h, in.Authority.Engineer)
-		}
-	} else {
-		done.Note = "that mail is held no longer"
-	}
-	if err != nil {
-		return nil, true, err
-	}
-	return &done, true, b.know(l, threads.KnownHers, 0, 0)
-}
-
 func commanded(m *threads.Mail, word string) bool {
 	return slices.ContainsFunc(m.Commands, func(c threads.Command) bool { return c.Word == word })
 }
 
-// releaseHold sends a held mail as the answer of the engineer it is from.
-func (b *batch) releaseHold(h store.Hold, by string) error {
+// releaseHold sends a held mail as the answer of the engineer it is from, or
+// keeps it as her note.
+func (b *batch) releaseHold(h store.Hold, by string, asNote bool) error {
+	if h.OutID != "" && asNote {
+		return fmt.Errorf("held mail %s is an answer on its way: it can be sent again or left", h.ID)
+	}
 	if h.OutID != "" {
 		return b.sendAgain(h, by)
 	}
@@ -130,8 +107,8 @@ func (b *batch) releaseHold(h store.Hold, by string) error {
 		// Without her in the file nobody knows what of it is private, either.
 		return fmt.Errorf("held mail %s is from nobody in the rotation: it can only be discarded", h.ID)
 	}
-	in := threads.ReleaseIn{Hold: h.ID, By: by, Author: author, Mail: &l.msg.Mail, Answers: h.Answers}
-	if in.Draft, err = b.tryAnswer(c, author, h.Answers, l); err != nil {
+	in := threads.ReleaseIn{Hold: h.ID, By: by, Author: author, Mail: &l.msg.Mail, Answers: h.Answers, To: h.To, Cc: h.Cc, AsNote: asNote}
+	if in.Draft, err = b.tryAnswer(threads.AsOrdered(c, author, in.Mail, b.world(c)), author, h.Answers, l); err != nil {
 		return err
 	}
 	_, res, err := b.step(c, in, l)

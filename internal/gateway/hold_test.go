@@ -265,6 +265,7 @@ func TestReleaseOfALeaversMail(t *testing.T) {
 func TestAutoReplyOpensNothing(t *testing.T) {
 	r, cp := waiting(t, nil)
 	r.comes(r.reply(cp, alice, "/close"))
+	r.gone()
 	r.now = r.now.Add(100 * 24 * 3600 * second)
 	uid := r.comes(r.wrote(jane, "Away until Monday", "I am away.", "In-Reply-To: <m1@client.example>", "Auto-Submitted: auto-replied"))
 	if o := r.outcome(uid); o.Conversation != 1 || len(r.queue()) != 0 {

@@ -63,6 +63,16 @@ func (g *Gateway) logEvent(conv threads.ID, e threads.Event) {
 		args = append(args, "engineer", b.Engineer)
 	case threads.Overdue:
 		args = append(args, "engineer", b.Engineer, "reason", b.Why)
+	case threads.Ordered:
+		args = append(args, "engineer", b.By, "commands", len(b.Words))
+	case threads.Invited:
+		args = append(args, "by", b.By, "people", len(b.Addresses))
+	case threads.Tagged:
+		args = append(args, "by", b.By, "on", b.On, "off", b.Off)
+	case threads.Renamed:
+		args = append(args, "by", b.By)
+	case threads.Junked:
+		args = append(args, "by", b.By)
 	case threads.Refused:
 		args = append(args, "engineer", b.Engineer, "command", b.Command, "reason", b.Why)
 	case threads.Burnt:

@@ -144,8 +144,11 @@ func (b *batch) keepText(l *letter, kind threads.KnownKind, id threads.ID, n int
 	if err != nil {
 		return err
 	}
-	if _, answer := e.Body.(threads.Accepted); answer {
+	switch e.Body.(type) {
+	case threads.Accepted:
 		return nil
+	case threads.Noted:
+		return b.tx.SetText(id, n, message.NoteText(m))
 	}
 	return b.tx.SetText(id, n, message.StripAnswer(m.NewText))
 }

@@ -33,6 +33,9 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 	if len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
 		return nil // it was told before, and may have been read
 	}
+	if n.Kind == threads.NoticeDone && !b.courteous(c, to.Addr) {
+		return nil
+	}
 	if ok, err := b.afford(c, to.Addr); err != nil || !ok {
 		return err
 	}
@@ -61,8 +64,13 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 			return err
 		}
 	}
+	if n.Since != 0 {
+		if msg.Quoted, err = b.meanwhile(c, n, msg.Quoted); err != nil {
+			return err
+		}
+	}
 	out := outgoing{known: threads.Known{
-		Kind: threads.KnownNotice, Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
+		Kind: knownAs(n.Kind), Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
 	}}
 	if n.Kind == threads.NoticeAside && l != nil {
 		msg.Attach, out.letter = l.msg, l
@@ -75,6 +83,14 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 	out.mail.Subject, out.mail.MessageID = w.subject, msg.MessageID
 	out.mail.Recipients = []store.Recipient{{Address: to.Addr, State: store.OutQueued}}
 	return b.enqueue(c, out)
+}
+
+// knownAs is what the id of a notice stands for: an answer to a note is one.
+func knownAs(kind threads.NoticeKind) threads.KnownKind {
+	if kind == threads.NoticeNote {
+		return threads.KnownNote
+	}
+	return threads.KnownNotice
 }
 
 // noticeReply is where an answer to a notice goes: the held mail's address,
@@ -97,8 +113,11 @@ func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, e
 // quoted is the text a notice gives back: the mail in hand, else what was
 // kept of the answer or mail it is about.
 func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (string, error) {
+	if l != nil && n.Kind == threads.NoticeNote {
+		return noteText(l), nil
+	}
 	if l != nil && n.Answer == 0 {
-		return l.msg.Mail.Text, nil
+		return message.WithoutFooter(l.msg.Mail.Text), nil
 	}
 	of := n.Answer
 	if of == 0 {

@@ -35,7 +35,7 @@ func (b *batch) order(o order) error {
 	case threads.Back:
 		return b.onDuty(e.Engineer, e.By)
 	case threads.Report:
-		text, err := b.report(e)
+		text, err := b.report(o, e)
 		if err != nil {
 			return err
 		}
@@ -76,9 +76,12 @@ func (b *batch) personal(l *letter, in *threads.MailIn) (*store.Outcome, bool, e
 const maxListed = 20
 
 // report answers what an engineer asked.
-func (b *batch) report(e threads.Report) (string, error) {
-	if e.What == "help" {
-		return helpText, nil
+func (b *batch) report(o order, e threads.Report) (string, error) {
+	switch e.What {
+	case "help":
+		return helpText(), nil
+	case "why":
+		return b.whyHers(o.c, e.Engineer)
 	}
 	var lines []string
 	for i := range b.rot.Engineers {
@@ -93,6 +96,9 @@ func (b *batch) report(e threads.Report) (string, error) {
 	mine, err := b.openOf(e.Engineer)
 	if err != nil {
 		return "", err
+	}
+	if o.c.ID != 0 {
+		lines = append([]string{b.whose(o.c), ""}, lines...)
 	}
 	return strings.Join(append(append(lines, ""), mine...), "\n"), nil
 }
@@ -138,14 +144,10 @@ func stands(c threads.Conversation, rot *threads.Rotation, engineer string) stri
 	return ""
 }
 
-const helpText = `Reply to a customer's mail, and your answer goes out. Commands stand on lines of their own above it:
-/note        what is below is for colleagues alone
-/take        the conversation is yours
-/assign bob  it is Bob's
-/snooze 2d   lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)
-/close       nothing is left to do; /reopen takes that back
-To this address, or in any reply:
-/away        you are off duty, until /back; also "/away until 2026-12-01" or "/away 3d"
-/back        you are on duty again
-/status      who is there, and what is yours
-/help        this text`
+// helpText explains the commands, from the table they are read by.
+func helpText() string {
+	about, herself := threads.Help()
+	lines := append([]string{"Reply to a customer's mail, and your answer goes out. Commands stand on lines of their own above it;", "a mail of commands alone sends nothing.", ""}, about...)
+	lines = append(lines, "", "To any address of ours, also in a reply to a notice:")
+	return strings.Join(append(lines, herself...), "\n")
+}

@@ -26,7 +26,7 @@ func (b *batch) outbox(req store.AdminRequest) error {
 	switch req.Verb {
 	case VerbOutRetry:
 		if asked != nil {
-			return b.releaseHold(*asked, req.By)
+			return b.releaseHold(*asked, req.By, false)
 		}
 		return b.retryNow(m)
 	case VerbOutHold:

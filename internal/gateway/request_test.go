@@ -20,7 +20,7 @@ func TestRequests(t *testing.T) {
 		{VerbAssign, []string{"conversation", "x", "who", "bob"}, `"x" is no conversation number`},
 		{VerbAssign, []string{"conversation", "99", "who", "bob"}, "no conversation 99"},
 		{VerbAssign, []string{"conversation", "1", "who", "zoe"}, `"zoe"`},
-		{VerbAssign, []string{"conversation", "1"}, "needs a name"},
+		{VerbAssign, []string{"conversation", "1"}, "needs the name"},
 		{VerbRelease, []string{"hold", "9-9"}, `"9-9"`},
 		{VerbDiscard, []string{"hold", ""}, `""`},
 		{"dance", nil, `"dance"`},

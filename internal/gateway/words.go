@@ -121,10 +121,28 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 	case threads.NoticeReport:
 		return notice{subject: "What you asked for", paragraphs: []string{hello}, verbatim: n.Reason}
 	}
+	return doneNotice(hello, about, c, n)
+}
+
+// doneNotice answers what an engineer or a colleague of hers did.
+func doneNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
 	if c.ID == 0 {
 		about = "Postroom"
 	}
-	return notice{subject: "Done: " + about, paragraphs: []string{hello, capital(stop)}}
+	said := []string{hello}
+	for line := range strings.SplitSeq(n.Reason, "\n") {
+		said = append(said, capital(line)+".")
+	}
+	switch n.Kind {
+	case threads.NoticeNote:
+		return notice{subject: "Note by " + n.Reason + ": " + about, paragraphs: []string{hello,
+			n.Reason + " left a note on this conversation, for us alone. A reply to this mail is a note, too; to write to the customer, reply to the customer's mail."}}
+	case threads.NoticeSettled:
+		return notice{subject: "Nothing to do: " + about, paragraphs: said}
+	case threads.NoticeHeldList:
+		return notice{subject: "Which one? " + about, paragraphs: said}
+	}
+	return notice{subject: "Done: " + about, paragraphs: said}
 }
 
 // capital makes a sentence of words that may stand behind others.
@@ -144,14 +162,22 @@ func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	if n.Answer != 0 {
 		return uncertainNotice(hello, about, who, n)
 	}
+	below := "It is below, as you wrote it."
+	if n.Since != 0 {
+		below = "What happened meanwhile is below, and your mail behind it, as you wrote it."
+	}
+	whom := ""
+	if len(n.Whom) > 0 {
+		whom = " to " + listed(n.Whom)
+	}
 	return notice{
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
 			"Your mail" + who + " was kept back: " + n.Reason + ".",
-			"Nothing of it has gone out. It is below, as you wrote it. To send exactly this, reply with /send on a line of its own; " +
-				"to throw it away, reply with /discard. If you did not write it, /discard it and tell your admins.",
+			"Nothing of it has gone out. " + below + " To send exactly this" + whom + ", reply with /send on a line of its own; " +
+				"to keep it as a note for colleagues, reply with /note; to throw it away, with /discard. If you did not write it, /discard it and tell your admins.",
 		},
-		actions: []action{{"Send it as it is", "/send"}, {"Throw it away", "/discard"}},
+		actions: []action{{"Send it as it is", "/send"}, {"Keep it as a note", "/note"}, {"Throw it away", "/discard"}},
 	}
 }
 
@@ -192,6 +218,9 @@ func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []st
 	if c.Offer != nil {
 		turn = fmt.Sprintf("%s, this is on offer to %s until %s: the first to answer has it.",
 			firstName(e.Name), offeredTo(len(c.Offer.To)), b.rot.Say(e.Key, c.Offer.Until))
+	}
+	if len(c.Tags) > 0 && b.g.cfg.Footer == "full" {
+		turn += " It is tagged " + strings.Join(c.Tags, ", ") + "."
 	}
 	to, cc := c.Recipients(b.g.names, of)
 	reach := listed(slices.Concat(to, cc))

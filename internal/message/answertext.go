@@ -40,6 +40,17 @@ func StripAnswer(text string) string {
 	return b.String()
 }
 
+// WithoutFooter is a text without the lines of our footer, quoted or not.
+func WithoutFooter(text string) string {
+	var b strings.Builder
+	for l := range strings.SplitAfterSeq(text, "\n") {
+		if !footerLine(l) {
+			b.WriteString(l)
+		}
+	}
+	return b.String()
+}
+
 // footerLine reports a line of the footer we put under copies to engineers.
 func footerLine(l string) bool {
 	t := strings.TrimLeftFunc(l, func(r rune) bool { return r == '>' || r == '|' || unseen(r) })
@@ -56,56 +67,7 @@ func unseen(r rune) bool {
 
 func invisible(l string) bool { return strings.TrimFunc(l, unseen) == "" }
 
-func isCommand(l string) bool {
-	_, ok := readCommand(l)
-	return ok
-}
-
-// readCommand reads a line as "/word argument". What has a second slash in
-// its first word is a path.
-func readCommand(l string) (threads.Command, bool) {
-	t := strings.TrimFunc(l, unseen)
-	if len(t) < 2 || t[0] != '/' || len(t) > maxLine {
-		return threads.Command{}, false
-	}
-	t = t[1:]
-	end := strings.IndexFunc(t, unseen)
-	word, arg := t, ""
-	if end >= 0 {
-		word, arg = t[:end], strings.TrimFunc(t[end:], unseen)
-	}
-	word = strings.TrimRight(word, ".,;:!")
-	if word == "" || len(word) > 40 {
-		return threads.Command{}, false
-	}
-	for _, r := range word {
-		if !unicode.IsLetter(r) && r != '-' && r != '_' {
-			return threads.Command{}, false
-		}
-	}
-	return threads.Command{Word: strings.ToLower(word), Arg: oneLine(arg)}, true
-}
-
-const maxCommands = 20
-
-// readCommands reads the commands at the top of a new text; rest is what
-// stands below them.
-func readCommands(text string) (commands []threads.Command, rest string) {
-	for text != "" {
-		l, more, _ := strings.Cut(text, "\n")
-		if !invisible(l) && !footerLine(l) {
-			c, ok := readCommand(l)
-			if !ok || len(commands) >= maxCommands {
-				break
-			}
-			commands = append(commands, c)
-		}
-		text = more
-	}
-	return commands, text
-}
-
-// readNewText fills NewText, Quoted, Commands and AnswerEmpty. A delivery
+// readNewText fills NewText, Quoted, the commands and AnswerEmpty. A delivery
 // report is a machine's own words from end to end.
 func (m *Message) readNewText() {
 	if m.Mail.Bounce != nil {
@@ -118,13 +80,14 @@ func (m *Message) readNewText() {
 	commands, rest := readCommands(m.Mail.NewText)
 	m.Mail.Commands = commands
 	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries()
+	m.Mail.Stray = stray(rest)
+	m.Mail.SubjectCommand = subjectCommand(m.Mail.SubjectBase)
 }
 
 // saysNothing reports text that is blank but for a signature and our footer.
 func saysNothing(text string) bool {
 	for l := range strings.SplitSeq(text, "\n") {
-		t := strings.TrimRightFunc(l, func(r rune) bool { return unseen(r) && r != ' ' })
-		if t == "-- " || strings.TrimRight(t, " ") == "--" {
+		if signatureMark(l) {
 			return true
 		}
 		if invisible(l) || footerLine(l) || mobileLine(l) || ruleLine(l) {

@@ -5,6 +5,9 @@ import (
 	"unicode/utf8"
 )
 
+// NewText is what the author of a mail wrote, of a text that was kept of it.
+func NewText(text string) string { return newText(text) }
+
 // newText is what the author of a mail wrote: text without quotation marks of
 // ">", without the line that introduces a quotation, and without the mail
 // that stands unmarked below a block of its header. Answers between quoted

@@ -166,10 +166,14 @@ type Hold struct {
 	Why          threads.Why `json:"why"`
 	Reason       string      `json:"reason"`
 	Answers      int         `json:"answers,omitempty"`
-	OutID        string      `json:"out_id,omitempty"` // a mail of ours that may have gone out; Raw is empty then
-	Raw          Ref         `json:"raw"`
-	UID          UID         `json:"uid"`
-	At           int64       `json:"at"` // Unix seconds
+	// To and Cc are whom it would go to, as its notice says; none in records
+	// of older versions.
+	To    []threads.Address `json:"to,omitempty"`
+	Cc    []threads.Address `json:"cc,omitempty"`
+	OutID string            `json:"out_id,omitempty"` // a mail of ours that may have gone out; Raw is empty then
+	Raw   Ref               `json:"raw"`
+	UID   UID               `json:"uid"`
+	At    int64             `json:"at"` // Unix seconds
 }
 
 // SetHold stores a held mail and, when it is new, takes its reference.

@@ -14,6 +14,7 @@ var migrations = [schemaVersion]func(*Tx) error{
 	1: refold,
 	2: asItIs,
 	3: rewriteOutbox,
+	4: refold,
 }
 
 // migrate brings an older file to the version this one writes. The copy is
@@ -55,7 +56,8 @@ func (s *Store) version() (version uint64, err error) {
 }
 
 // refold makes the state of every conversation from its events anew: version
-// 2 remembers more of them, and keeps an index of those that are open.
+// 2 remembers more of them, and keeps an index of those that are open; version
+// 5 remembers what each engineer has seen and did.
 func refold(tx *Tx) error {
 	var ids []threads.ID
 	err := tx.bucket(bConversations).ForEach(func(k, _ []byte) error {

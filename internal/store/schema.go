@@ -37,7 +37,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 4
+const schemaVersion = 5
 
 const recordVersion = 1
 

@@ -1,0 +1,222 @@
+package threads
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// command is one of the words an engineer may write at the top of a mail.
+type command struct {
+	word  string
+	usage string // what stands behind the word, as an example; "" for nothing
+	does  string // in a few words
+	// personal ones are about herself and need no conversation.
+	personal bool
+	// early ones change what the answer beside them is: they are done before
+	// it goes out, all others behind it.
+	early bool
+	// cannot says why it cannot be done, "" when it can; do does it.
+	cannot func(*step, order) string
+	do     func(*step, order)
+}
+
+// order is one command of a mail that is proven to be an engineer's.
+type order struct {
+	Command
+	engineer string
+	mail     *Mail
+	text     bool // there is a text beside the commands
+	note     bool // and it is for colleagues alone
+}
+
+// commands is every command there is, in the order in which they are
+// explained. Whatever reads, refuses, does or explains one asks this table.
+func commands() []command {
+	return []command{
+		{word: "note", does: "what is below is for colleagues alone", cannot: (*step).cannotNote, do: nothing},
+		{word: "take", does: "the conversation is yours", cannot: bare, do: (*step).take},
+		{word: "assign", usage: "bob", does: "it is Bob's", cannot: (*step).cannotAssign, do: (*step).giveAway},
+		{word: "snooze", usage: "2d", does: "lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)", cannot: (*step).cannotSnooze, do: (*step).snooze},
+		{word: "close", does: "nothing is left to do", cannot: bare, do: (*step).closedBy},
+		{word: "reopen", does: "takes /close and /spam back", cannot: bare, do: (*step).reopenedBy},
+		{word: "cc", usage: "ann@client.example", does: "this answer and all later ones go to Ann too", early: true, cannot: (*step).cannotCc, do: (*step).invite},
+		{word: "subject", usage: "New words", does: "what our answers are called from here on", early: true, cannot: (*step).cannotRename, do: (*step).rename},
+		{word: "tag", usage: "billing", does: "a word to find it by; /tag -billing takes it off", cannot: (*step).cannotTag, do: (*step).tag},
+		{word: "spam", does: "close it, and let nothing more from this sender open it again", cannot: (*step).cannotSpam, do: (*step).spam},
+		{word: "send", does: "let the mail go that was held back", cannot: apart, do: nothing},
+		{word: "discard", does: "throw away the mail that was held back", cannot: apart, do: nothing},
+		{word: "away", usage: "until 2026-12-01", does: "you are off duty until then, or until /back (also 3d, or nothing)", personal: true, cannot: (*step).cannotLeave, do: (*step).leave},
+		{word: "back", does: "you are on duty again", personal: true, cannot: bare, do: (*step).comeBack},
+		{word: "status", does: "who is there, and what is yours", personal: true, cannot: bare, do: (*step).report},
+		{word: "why", does: "why it went to whom it went", cannot: bare, do: (*step).report},
+		{word: "help", does: "this text", personal: true, cannot: bare, do: (*step).report},
+	}
+}
+
+func commandOf(word string) (command, bool) {
+	list := commands()
+	i := slices.IndexFunc(list, func(c command) bool { return c.word == word })
+	if i < 0 {
+		return command{}, false
+	}
+	return list[i], true
+}
+
+// IsCommand reports whether there is a command of this name, in lower case and
+// without its slash.
+func IsCommand(word string) bool {
+	_, ok := commandOf(word)
+	return ok
+}
+
+// Help explains every command, one on a line: those about a conversation,
+// then those about the engineer herself.
+func Help() (about, herself []string) {
+	for _, c := range commands() {
+		line := fmt.Sprintf("/%-22s %s", strings.TrimSpace(c.word+" "+c.usage), c.does)
+		if c.personal {
+			herself = append(herself, line)
+		} else {
+			about = append(about, line)
+		}
+	}
+	return about, herself
+}
+
+// HasText reports whether an engineer's mail says something beside its
+// commands: a text, or a note on the line of /note.
+func (m *Mail) HasText() bool {
+	return !m.AnswerEmpty || slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == "note" && c.Arg != "" })
+}
+
+// ordersIn are the commands of a mail. Those in its subject count where it is
+// not the conversation's own: a customer may call his mail "/help".
+func (s *step) ordersIn(engineer string, m *Mail) []order {
+	list := m.Commands
+	if c := m.SubjectCommand; c != nil && (s.c.ID == 0 || !s.sameSubject(m)) && !slices.Contains(list, *c) {
+		list = append([]Command{*c}, list...)
+	}
+	note := slices.ContainsFunc(list, func(c Command) bool { return c.Word == "note" })
+	orders := make([]order, len(list))
+	for i, c := range list {
+		orders[i] = order{Command: c, engineer: engineer, mail: m, text: m.HasText(), note: note}
+	}
+	return orders
+}
+
+// impossible says why the commands of a mail cannot be done; "" when they
+// can. Nothing is done by halves: one that cannot holds the whole mail.
+func (s *step) impossible(orders []order) string {
+	for _, o := range orders {
+		c, ok := commandOf(o.Word)
+		if !ok {
+			return unknown(o.Word)
+		}
+		if reason := c.cannot(s, o); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// obey does commands, those that change the answer beside them or the others,
+// and tells her what came of it in one mail.
+func (s *step) obey(engineer string, orders []order, early bool) {
+	for _, o := range orders {
+		if c, ok := commandOf(o.Word); ok && c.early == early {
+			c.do(s, o)
+		}
+	}
+	if early || len(s.said) == 0 {
+		return
+	}
+	s.notify(Notify{Kind: NoticeDone, Engineer: engineer, Reason: strings.Join(s.said, "\n")})
+	s.said = nil
+}
+
+// tell answers a command with a sentence, in the one mail that answers all of
+// a mail's.
+func (s *step) tell(sentence string) { s.said = append(s.said, sentence) }
+
+// confirm is tell where nothing else shows that her mail came: an answer or a
+// note went with it otherwise, and she need not be told.
+func (s *step) confirm(o order, sentence string) {
+	if !o.text {
+		s.tell(sentence)
+	}
+}
+
+// AsOrdered is the conversation as the early commands of an engineer's mail
+// leave it: what the answer in it has to be composed for.
+func AsOrdered(c Conversation, engineer string, m *Mail, w World) Conversation {
+	s := &step{c: c, w: w}
+	orders := s.ordersIn(engineer, m)
+	if s.impossible(orders) == "" {
+		s.obey(engineer, orders, true)
+	}
+	return s.c
+}
+
+func nothing(*step, order) {}
+
+// bare says what is wrong with a command that takes nothing behind it.
+func bare(_ *step, o order) string {
+	if o.Arg != "" {
+		return fmt.Sprintf("/%s takes nothing behind it, but there is %q", o.Word, o.Arg)
+	}
+	return ""
+}
+
+// apart is what is wrong with /send and /discard in a mail that says more.
+func apart(_ *step, o order) string {
+	return "/" + o.Word + " stands alone in a mail, best in a reply to the notice of what was held back"
+}
+
+func prefixed(command, reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return command + ": " + reason
+}
+
+// unknown says that there is no such command, and which was probably meant.
+func unknown(word string) string {
+	var known []string
+	best, meant := 3, ""
+	for _, c := range commands() {
+		known = append(known, "/"+c.word)
+		if d := distance(word, c.word); d < best && d < len(c.word) {
+			best, meant = d, c.word
+		}
+	}
+	if meant != "" {
+		return fmt.Sprintf("/%s is no command I know; did you mean /%s?", word, meant)
+	}
+	return fmt.Sprintf("/%s is no command I know; I know %s and %s", word, strings.Join(known[:len(known)-1], ", "), known[len(known)-1])
+}
+
+// distance is how many letters must be added, dropped, changed or swapped with
+// their neighbour to make b of a.
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range x {
+		row[0] = i + 1
+		for j := range y {
+			cost := 1
+			if x[i] == y[j] {
+				cost = 0
+			}
+			row[j+1] = min(row[j]+1, last[j+1]+1, last[j]+cost)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(y)]
+}
