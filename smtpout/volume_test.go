@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -75,30 +74,6 @@ func TestCommitsPerMail(t *testing.T) {
 			})
 		})
 	}
-}
-
-// An idle outbox costs nothing.
-func TestIdle(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, r *rig) {
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- r.sender.Run(ctx) }()
-		synctest.Wait()
-		before, _ := r.store.Commits()
-		time.Sleep(24 * time.Hour)
-		if after, _ := r.store.Commits(); after != before {
-			t.Errorf("%d commits in an idle day", after-before)
-		}
-		m := r.mail(customer)
-		m.NextAttempt = time.Now().Add(time.Hour)
-		r.enqueue(m)
-		time.Sleep(59 * time.Minute)
-		r.want(m.ID, "queued: queued")
-		time.Sleep(2 * time.Minute)
-		r.want(m.ID, "done: sent")
-		cancel()
-		<-ended
-	})
 }
 
 // sink is an SMTP backend that takes everything.
