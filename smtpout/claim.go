@@ -40,6 +40,7 @@ func (d *dispatcher) commit() {
 		return
 	}
 	d.done, d.back, d.taught = nil, nil, nil
+	d.meter.unsaved = false
 	d.sent += b.sent
 	d.next, d.look = b.next, !b.next.IsZero() && !b.next.After(now)
 	d.ready = append(d.ready, b.claimed...)
@@ -109,6 +110,11 @@ func (b *batch) run(room int) error {
 	}
 	if b.taught != nil {
 		if err := b.tx.SetMeta(EnvelopeKey, *b.taught); err != nil {
+			return err
+		}
+	}
+	if b.meter.unsaved {
+		if err := b.meter.save(b.tx, b.now); err != nil {
 			return err
 		}
 	}

@@ -232,6 +232,15 @@ func (r *rig) restore(image stateImage) {
 	r.open()
 }
 
+// reopen goes on as another process would behind a proper end.
+func (r *rig) reopen() {
+	r.t.Helper()
+	if err := r.store.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.open()
+}
+
 // messageID is the one the rig's renderer wrote.
 func messageID(raw string) string {
 	line, _, _ := strings.Cut(raw, "\r\n")

@@ -1,6 +1,10 @@
 package smtpout
 
-import "time"
+import (
+	"time"
+
+	"postroom/internal/store"
+)
 
 // Rate is how much the relay may be handed in a stretch of time; the zero
 // value, and a zero in it, is no limit.
@@ -14,14 +18,55 @@ type Rate struct {
 // stretch is what a mail counts for.
 const slots = 60
 
+// RateKey is the name under which the store keeps what was sent lately.
+const RateKey = "smtp.rate"
+
 // meter holds the sending to a rate: in any stretch, wherever it begins, no
-// more is sent than the rate allows. It belongs to the dispatcher's goroutine
-// and forgets with the process.
+// more is sent than the rate allows. It belongs to the dispatcher's goroutine.
+// What it counted is stored with the outcomes, so that a restart gives no new
+// stretch.
 type meter struct {
-	rate  Rate
-	sum   amount
-	parts []part // oldest first
-	until time.Time
+	rate    Rate
+	sum     amount
+	parts   []part // oldest first
+	until   time.Time
+	unsaved bool
+}
+
+// sentLately is one part of what was sent, as it is stored.
+type sentLately struct {
+	From  time.Time `json:"from"`
+	Mails int       `json:"mails"`
+	Bytes int64     `json:"bytes"`
+}
+
+// save stores what was sent within a stretch.
+func (m *meter) save(tx *store.Tx, now time.Time) error {
+	m.forget(now)
+	list := make([]sentLately, len(m.parts))
+	for i, p := range m.parts {
+		list[i] = sentLately{time.Unix(0, p.slot*m.width()).UTC(), p.mails, p.bytes}
+	}
+	return tx.SetMeta(RateKey, list)
+}
+
+// load takes up what an earlier run stored, at whatever rate. What lies in the
+// future, because the clock was set back, counts as sent now.
+func (m *meter) load(tx *store.Tx, now time.Time) error {
+	var list []sentLately
+	if _, err := tx.Meta(RateKey, &list); err != nil || !m.limited() {
+		return err
+	}
+	m.sum, m.parts, m.until = amount{}, nil, time.Time{}
+	for _, p := range list {
+		at := p.From
+		if at.After(now) {
+			at = now
+		}
+		m.add(at, amount{p.Mails, p.Bytes})
+	}
+	m.forget(now)
+	return nil
 }
 
 // amount is so many mails of so many octets.
@@ -41,24 +86,30 @@ type part struct {
 
 func (m *meter) limited() bool { return m.rate.Mails > 0 || m.rate.Bytes > 0 }
 
-func (m *meter) slot(now time.Time) int64 {
-	return now.UnixNano() / max(1, int64(m.rate.Per/slots))
-}
+// width is how long a slot is, in nanoseconds.
+func (m *meter) width() int64 { return max(1, int64(m.rate.Per/slots)) }
+
+func (m *meter) slot(now time.Time) int64 { return now.UnixNano() / m.width() }
 
 // count notes a mail the relay was handed.
 func (m *meter) count(now time.Time, size int64) {
 	if !m.limited() {
 		return
 	}
-	s := m.slot(now)
-	if n := len(m.parts); n == 0 || m.parts[n-1].slot != s {
+	m.add(now, amount{1, size})
+	m.unsaved = true
+}
+
+func (m *meter) add(at time.Time, a amount) {
+	s := m.slot(at)
+	if n := len(m.parts); n == 0 || m.parts[n-1].slot < s {
 		m.parts = append(m.parts, part{slot: s})
 	}
 	last := &m.parts[len(m.parts)-1]
-	last.mails++
-	last.bytes += size
-	m.sum.mails++
-	m.sum.bytes += size
+	last.mails += a.mails
+	last.bytes += a.bytes
+	m.sum.mails += a.mails
+	m.sum.bytes += a.bytes
 }
 
 // forget drops what lies more than a stretch back.

@@ -90,3 +90,73 @@ func TestRateDoesNotDelayProbes(t *testing.T) {
 		<-ended
 	})
 }
+
+// TestRateSurvivesRestarts: however often the sender is restarted, or killed
+// with mail in hand, no stretch has more than the rate allows.
+func TestRateSurvivesRestarts(t *testing.T) {
+	for _, how := range []string{"ended", "killed"} {
+		t.Run(how, func(t *testing.T) {
+			var at []time.Time
+			bubble(t, func(r *rig) {
+				r.cfg.Rate = Rate{Mails: 10, Per: time.Minute}
+			}, func(t *testing.T, r *rig) {
+				plain := r.render
+				for range 60 {
+					r.enqueue(r.mail(customer))
+				}
+				began := time.Now()
+				for n := 0; len(at) < 60 && n < 100; n++ {
+					ctx, cancel := context.WithCancel(t.Context())
+					var image stateImage
+					inRun := 0
+					r.render = func(ctx context.Context, w io.Writer, m store.OutMail) error {
+						at = append(at, time.Now())
+						if inRun++; inRun == 7 {
+							image = r.snapshot()
+							cancel()
+						}
+						return plain(ctx, w, m)
+					}
+					stop := time.AfterFunc(20*time.Second, cancel)
+					if err := r.sender.Run(ctx); err != nil {
+						t.Fatal(err)
+					}
+					stop.Stop()
+					if how == "killed" && image[0] != nil {
+						r.restore(image)
+					} else {
+						r.reopen()
+					}
+					r.resolve()
+				}
+				if took := time.Since(began); len(at) < 60 || took > 12*time.Minute {
+					t.Errorf("%d mails in %v", len(at), took)
+				}
+				for i := 10; i < len(at); i++ {
+					if d := at[i].Sub(at[i-10]); d < time.Minute {
+						t.Fatalf("11 mails within %v", d)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A clock that was set back does not stop the sending for longer than a
+// stretch.
+func TestRateWithClockSetBack(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.cfg.Rate = Rate{Mails: 2, Per: time.Hour} })
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	m := meter{rate: r.cfg.Rate}
+	m.count(noon, 1000)
+	m.count(noon.Add(time.Minute), 1000)
+	r.update(func(tx *store.Tx) error { return m.save(tx, noon) })
+	later := meter{rate: r.cfg.Rate}
+	r.update(func(tx *store.Tx) error { return later.load(tx, noon.Add(-24*time.Hour)) })
+	if later.allows(noon.Add(-24*time.Hour), amount{}, 1000) {
+		t.Error("what was sent is forgotten")
+	}
+	if !later.allows(noon.Add(-23*time.Hour+2*time.Minute), amount{}, 1000) {
+		t.Error("nothing may be sent an hour later")
+	}
+}

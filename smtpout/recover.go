@@ -34,6 +34,7 @@ func (s *Sender) recover() error {
 					rc.Attempts++
 				}
 			}
+			s.meter.count(now, m.Size) // the relay may have been handed it
 			m.State, m.AttemptEnded, m.LastReply = store.OutUnknown, now, "Postroom ended during the attempt"
 			if err := tx.SetOut(m); err != nil {
 				return err
@@ -41,6 +42,9 @@ func (s *Sender) recover() error {
 			if err := tell(tx, now, &m, nil, store.HurdleNone); err != nil {
 				return err
 			}
+		}
+		if s.meter.limited() {
+			return s.meter.save(tx, now)
 		}
 		return nil
 	})

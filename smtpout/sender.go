@@ -125,11 +125,13 @@ func (s *Sender) serve(ctx context.Context, drain bool) (int, error) {
 func (s *Sender) begin() error {
 	var m EnvelopeMemory
 	err := s.store.View(func(tx *store.Tx) error {
-		_, err := tx.Meta(EnvelopeKey, &m)
-		return err
+		if _, err := tx.Meta(EnvelopeKey, &m); err != nil {
+			return err
+		}
+		return s.meter.load(tx, s.now())
 	})
 	if err != nil {
-		return fmt.Errorf("reading what the relay said of senders: %w", err)
+		return fmt.Errorf("reading what the relay said of senders, and what was sent: %w", err)
 	}
 	s.envelope.set(m)
 	for _, words := range []string{m.Bounce, m.Null} {
