@@ -39,7 +39,19 @@ func Learn(r Recorder, n Names, m *Mail, k Known, at time.Time) error {
 			return fmt.Errorf("recording mention %s: %w", id, err)
 		}
 	}
-	return leave(r, traces(n, m), k.Conversation, at)
+	if m.left == nil {
+		m.Foresee(n)
+	}
+	return leave(r, m.left, k.Conversation, at)
+}
+
+// Foresee makes out which traces the mail will leave. That takes time and no
+// index, so whoever reads mail ahead can have it done by then. The mail must not
+// be changed afterwards.
+func (m *Mail) Foresee(n Names) {
+	if m.left = traces(n, m); m.left == nil {
+		m.left = []Trace{}
+	}
 }
 
 // Answer is what LearnAnswer is told of an answer of ours.

@@ -99,6 +99,8 @@ type Mail struct {
 	BodyDigest   string   `json:"body_digest"`   // of the decoded text and leaves, whatever the transfer encoding
 	Size         int64    `json:"size"`          // octets as received
 	Problems     []string `json:"problems"`      // what was wrong with the mail and how it was read
+
+	left []Trace // what it leaves behind, once that was made out; see Foresee
 }
 
 // MaxText bounds the text kept of one mail, MaxQuoted that of its quotation,

@@ -25,6 +25,7 @@ type batch struct {
 	picked bool
 	orders []order
 	open   []*store.Raw
+	heard  heard
 	after  []func() // log lines and answers, told only once it is true
 }
 
@@ -40,7 +41,7 @@ type letter struct {
 
 // batch processes records in one transaction.
 func (g *Gateway) batch(records []store.InboxRecord) error {
-	letters, closeAll, err := g.lib.letters(records)
+	readings, closeAll, err := g.lib.letters(records)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 		}
 		defer b.closeRaw()
 		for i := range records {
-			if err := b.guarded(records[i], letters[i]); err != nil {
+			if err := b.guarded(records[i], readings[i]); err != nil {
 				return &recordError{records[i].Seq, err}
 			}
 		}
@@ -98,22 +99,22 @@ func (b *batch) closeRaw() {
 }
 
 // guarded processes one record; a panic is this record's error.
-func (b *batch) guarded(r store.InboxRecord, l *letter) (err error) {
+func (b *batch) guarded(r store.InboxRecord, rd *reading) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return b.record(r, l)
+	return b.record(r, rd)
 }
 
-func (b *batch) record(r store.InboxRecord, l *letter) error {
+func (b *batch) record(r store.InboxRecord, rd *reading) error {
 	var err error
 	switch {
 	case r.Mail != nil:
-		return b.mail(r, l) // drops or parks the record itself
+		return b.mail(r, rd.letter) // drops or parks the record itself
 	case r.History != nil:
-		err = b.history(*r.History)
+		err = b.history(*r.History, rd)
 	case r.Gone != nil:
 		err = b.gone(*r.Gone)
 	case r.Delivery != nil:
@@ -163,6 +164,11 @@ func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threa
 	if err := b.tx.Commit(next, res.Events); err != nil {
 		return next, res, err
 	}
+	if c.State == threads.StateHistory {
+		if err := b.root(c.ID); err != nil {
+			return next, res, err
+		}
+	}
 	b.countLoad(c, -1)
 	b.countLoad(next, 1)
 	for _, e := range res.Events {
@@ -191,9 +197,25 @@ func (b *batch) countLoad(c threads.Conversation, by int) {
 // log once the transaction is done.
 func (b *batch) recorded(before, after threads.Conversation, e threads.Event) error {
 	b.after = append(b.after, func() { b.g.logEvent(after.ID, e) })
-	if _, ok := e.Body.(threads.Opened); ok {
-		rootID := b.g.names.RootID(b.g.minter, after.ID)
-		return b.tx.AddKnown(rootID, threads.Known{Kind: threads.KnownRoot, Conversation: after.ID})
+	switch body := e.Body.(type) {
+	case threads.Opened:
+		return b.root(after.ID)
+	case threads.Received:
+		b.heard = heard{after.ID, e.N, body}
 	}
 	return nil
+}
+
+// heard is the newest mail that was filed: what follows from it asks for it.
+type heard struct {
+	conversation threads.ID
+	event        int
+	body         threads.Received
+}
+
+// root records what the root id of a conversation stands for: before the first
+// mail that carries it. One from before us has none until somebody writes in it.
+func (b *batch) root(id threads.ID) error {
+	root := b.g.names.RootID(b.g.minter, id)
+	return b.tx.AddKnown(root, threads.Known{Kind: threads.KnownRoot, Conversation: id})
 }

@@ -146,6 +146,9 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 }
 
 func (b *batch) receivedEvent(id threads.ID, n int) (threads.Received, error) {
+	if h := &b.heard; h.conversation == id && h.event == n {
+		return h.body, nil
+	}
 	e, ok, err := b.tx.Event(id, n)
 	if err != nil {
 		return threads.Received{}, err

@@ -101,7 +101,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		composer: message.NewComposer(cfg.Support, cfg.FromName, names.Domain),
 		load:     map[string]int{},
 		waiters:  map[string]chan error{},
-		lib:      newLibrary(st),
+		lib:      newLibrary(st, names),
 	}
 	err := st.View(func(tx *store.Tx) error {
 		var err error
@@ -208,7 +208,18 @@ func (g *Gateway) take() (records []store.InboxRecord, err error) {
 		records, err = tx.Inbox(batchSize)
 		return err
 	})
-	return records, err
+	return enough(records), err
+}
+
+// enough is as many of the records as one transaction should take: a range of
+// old mail is one by itself, or new mail would wait for many of them.
+func enough(records []store.InboxRecord) []store.InboxRecord {
+	for i, r := range records {
+		if r.History != nil && len(r.History.Mails) > 1 {
+			return records[:max(1, i)]
+		}
+	}
+	return records
 }
 
 // process runs a batch. When one record of it breaks, each is run alone, so

@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
-	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
@@ -13,16 +11,16 @@ import (
 // history takes a range of old mail into the index: it is threaded, and
 // assigned to nobody. The range comes newest first, so a reply is there before
 // the mail it answers; that one then joins by being named.
-func (b *batch) history(h store.InHistory) error {
+func (b *batch) history(h store.InHistory, rd *reading) error {
 	if h.Also {
 		return b.further(h)
 	}
 	if h.Again {
 		return b.seenAgain(h)
 	}
-	for _, old := range h.Mails {
+	for i, old := range h.Mails {
 		uid := store.UID{Folder: h.Folder, Validity: h.Validity, UID: old.UID}
-		if err := b.remembered(uid, old); err != nil {
+		if err := b.remembered(uid, old, &rd.old[i].Mail); err != nil {
 			return fmt.Errorf("importing %s: %w", uid, err)
 		}
 	}
@@ -32,9 +30,7 @@ func (b *batch) history(h store.InHistory) error {
 	return b.unpark(true)
 }
 
-func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
-	msg := message.Read(bytes.NewReader(old.Header))
-	m := &msg.Mail
+func (b *batch) remembered(uid store.UID, old store.HistoryHeader, m *threads.Mail) error {
 	m.BodyDigest = "" // only the header was read
 	ix := b.tx.Index()
 	at := b.when(m)
@@ -55,10 +51,6 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader) error {
 		c, res = appendEvent(c, res, b, threads.Opened{
 			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: b.stranger(m), History: true,
 		})
-		known := threads.Known{Kind: threads.KnownRoot, Conversation: id}
-		if err := b.tx.AddKnown(b.g.names.RootID(b.g.minter, id), known); err != nil {
-			return err
-		}
 	} else {
 		var err error
 		if c, _, err = b.tx.Conversation(found.Conversation); err != nil {

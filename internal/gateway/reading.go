@@ -11,6 +11,7 @@ import (
 
 	"postroom/internal/message"
 	"postroom/internal/store"
+	"postroom/threads"
 )
 
 // Reading a mail is the one part of the work that needs no transaction, so it
@@ -25,11 +26,13 @@ const (
 	heldAtOnce = 6 << 20
 )
 
-// reading is one mail being read. The letter may be used once done is closed.
+// reading is one mail being read, or the headers of a range of old mail. What
+// was read may be used once done is closed.
 type reading struct {
-	letter *letter
-	raw    *store.Raw // nil when the mail is held in memory
-	held   int64      // octets of it
+	letter *letter            // nil for old mail
+	old    []*message.Message // of a range of old mail
+	raw    *store.Raw         // nil when the mail is held in memory
+	held   int64              // octets of it
 	err    error
 	wait   bool // the error is the store's: the mail may be had later
 	done   chan struct{}
@@ -39,18 +42,22 @@ type reading struct {
 // gateway's goroutine calls its methods.
 type library struct {
 	st    *store.Store
+	names threads.Names
 	slots chan struct{}
 	ahead map[uint64]*reading // by record
 	held  int64
 	wg    sync.WaitGroup
 }
 
-func newLibrary(st *store.Store) *library {
-	return &library{st: st, slots: make(chan struct{}, readers), ahead: map[uint64]*reading{}}
+func newLibrary(st *store.Store, names threads.Names) *library {
+	return &library{st: st, names: names, slots: make(chan struct{}, readers), ahead: map[uint64]*reading{}}
 }
 
 // begin starts to read the mail of a record.
 func (lib *library) begin(r store.InboxRecord) *reading {
+	if r.Mail == nil {
+		return lib.beginOld(r.History.Mails)
+	}
 	rd := &reading{letter: &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut, size: r.Mail.FullSize}, done: make(chan struct{})}
 	if n := r.Mail.Raw.Length; n <= smallMail && lib.held+n <= heldAtOnce {
 		rd.held = n
@@ -60,9 +67,34 @@ func (lib *library) begin(r store.InboxRecord) *reading {
 		defer close(rd.done)
 		lib.slots <- struct{}{}
 		defer func() { <-lib.slots }()
-		rd.err = rd.read(lib.st)
+		rd.err = rd.read(lib)
 	})
 	return rd
+}
+
+// beginOld starts to read the headers of old mail.
+func (lib *library) beginOld(mails []store.HistoryHeader) *reading {
+	rd := &reading{old: make([]*message.Message, len(mails)), done: make(chan struct{})}
+	lib.wg.Go(func() {
+		defer close(rd.done)
+		lib.slots <- struct{}{}
+		defer func() { <-lib.slots }()
+		defer func() {
+			if p := recover(); p != nil {
+				rd.err = fmt.Errorf("reading the headers: panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		for i := range mails {
+			rd.old[i] = message.Read(bytes.NewReader(mails[i].Header))
+			rd.old[i].Mail.Foresee(lib.names)
+		}
+	})
+	return rd
+}
+
+// legible reports whether a record has something to be read.
+func legible(r store.InboxRecord) bool {
+	return r.Mail != nil || r.History != nil && !r.History.Again && !r.History.Also && len(r.History.Mails) > 0
 }
 
 // lookAhead starts to read what comes behind a record.
@@ -76,22 +108,26 @@ func (lib *library) lookAhead(seq uint64) error {
 		return err
 	}
 	for _, r := range next {
-		if _, have := lib.ahead[r.Seq]; !have && r.Mail != nil {
+		if _, have := lib.ahead[r.Seq]; !have && legible(r) {
 			lib.ahead[r.Seq] = lib.begin(r)
+		}
+		if r.History != nil {
+			break // a range is much
 		}
 	}
 	return nil
 }
 
-// letters returns the mails of the records, nil for a record without one.
+// letters returns what is to be read of the records, nil where there is
+// nothing.
 // Call the function it returns when they are not needed any more.
-func (lib *library) letters(records []store.InboxRecord) ([]*letter, func(), error) {
+func (lib *library) letters(records []store.InboxRecord) ([]*reading, func(), error) {
 	readings := make([]*reading, len(records))
 	for i, r := range records {
-		if r.Mail == nil {
+		if !legible(r) {
 			continue
 		}
-		if rd := lib.ahead[r.Seq]; rd != nil && rd.letter.ref == r.Mail.Raw {
+		if rd := lib.ahead[r.Seq]; rd != nil && (rd.letter == nil || rd.letter.ref == r.Mail.Raw) {
 			readings[i] = rd
 			delete(lib.ahead, r.Seq)
 			continue
@@ -103,7 +139,6 @@ func (lib *library) letters(records []store.InboxRecord) ([]*letter, func(), err
 			lib.put(rd)
 		}
 	}
-	letters := make([]*letter, len(records))
 	var first error
 	for i, rd := range readings {
 		if rd == nil {
@@ -117,9 +152,8 @@ func (lib *library) letters(records []store.InboxRecord) ([]*letter, func(), err
 		default:
 			first = &recordError{records[i].Seq, rd.err}
 		}
-		letters[i] = rd.letter
 	}
-	return letters, closeAll, first
+	return readings, closeAll, first
 }
 
 // put takes a mail back.
@@ -145,8 +179,8 @@ func (lib *library) close() {
 
 // read reads the mail. Reading never fails by design; should it panic all
 // the same, that is this one mail's end, not the service's.
-func (rd *reading) read(st *store.Store) (err error) {
-	raw, err := st.OpenRaw(rd.letter.ref)
+func (rd *reading) read(lib *library) (err error) {
+	raw, err := lib.st.OpenRaw(rd.letter.ref)
 	if err != nil {
 		rd.wait = !errors.Is(err, fs.ErrNotExist) // waiting will not bring that back
 		return err
@@ -158,7 +192,9 @@ func (rd *reading) read(st *store.Store) (err error) {
 	}()
 	if rd.held == 0 {
 		rd.raw = raw
-		rd.letter.msg, err = readWhole(raw)
+		if rd.letter.msg, err = readWhole(raw); err == nil {
+			rd.letter.msg.Mail.Foresee(lib.names)
+		}
 		return err
 	}
 	defer raw.Close()
@@ -167,6 +203,7 @@ func (rd *reading) read(st *store.Store) (err error) {
 		return fmt.Errorf("reading the mail: %w", err)
 	}
 	rd.letter.msg = message.Read(bytes.NewReader(octets))
+	rd.letter.msg.Mail.Foresee(lib.names)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -28,7 +27,7 @@ func (tx *Tx) Conversation(id threads.ID) (threads.Conversation, bool, error) {
 // from them.
 func (tx *Tx) Commit(c threads.Conversation, events []threads.Event) error {
 	for _, e := range events {
-		data, err := json.Marshal(e)
+		data, err := e.AppendBinary(append(make([]byte, 0, 256), compactVersion))
 		if err != nil {
 			return fmt.Errorf("storing event %d of conversation %d: %w", e.N, c.ID, err)
 		}
@@ -36,7 +35,7 @@ func (tx *Tx) Commit(c threads.Conversation, events []threads.Event) error {
 		if tx.bucket(bEvents).Get(key) != nil {
 			return fmt.Errorf("storing event %d of conversation %d: there is one", e.N, c.ID)
 		}
-		if err := tx.bucket(bEvents).Put(key, append([]byte{recordVersion}, data...)); err != nil {
+		if err := tx.bucket(bEvents).Put(key, data); err != nil {
 			return err
 		}
 	}
@@ -52,8 +51,8 @@ func (tx *Tx) Events(id threads.ID) ([]threads.Event, error) {
 	prefix := u64(uint64(id))
 	c := tx.bucket(bEvents).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		var e threads.Event
-		if err := decode(v, &e); err != nil {
+		e, err := decodeEvent(v)
+		if err != nil {
 			return nil, fmt.Errorf("reading the events of conversation %d: %w", id, err)
 		}
 		all = append(all, e)
@@ -240,9 +239,25 @@ func conversationOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 
 // Event returns one event of a conversation.
 func (tx *Tx) Event(id threads.ID, n int) (threads.Event, bool, error) {
-	var e threads.Event
-	ok, err := tx.get(bEvents, eventKey(id, n), &e)
-	return e, ok, err
+	data := tx.bucket(bEvents).Get(eventKey(id, n))
+	if data == nil {
+		return threads.Event{}, false, nil
+	}
+	e, err := decodeEvent(data)
+	if err != nil {
+		return e, true, fmt.Errorf("reading event %d of conversation %d: %w", n, id, err)
+	}
+	return e, true, nil
+}
+
+// decodeEvent reads an event; of version 1 it is JSON.
+func decodeEvent(data []byte) (e threads.Event, err error) {
+	if len(data) > 0 && data[0] == compactVersion {
+		err = e.UnmarshalBinary(data[1:])
+	} else {
+		err = decode(data, &e)
+	}
+	return e, err
 }
 
 // SetUIDOf records which message of the mailbox an event is.

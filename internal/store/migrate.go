@@ -15,6 +15,7 @@ var migrations = [schemaVersion]func(*Tx) error{
 	2: asItIs,
 	3: rewriteOutbox,
 	4: refold,
+	5: asItIs,
 }
 
 // migrate brings an older file to the version this one writes. The copy is
@@ -79,6 +80,6 @@ func refold(tx *Tx) error {
 	return nil
 }
 
-// asItIs changes nothing: version 3 writes what ids stand for in a form that
-// version 2 cannot read, and reads both.
+// asItIs changes nothing: the version writes some records in a form that the
+// one before it cannot read, and reads both.
 func asItIs(*Tx) error { return nil }

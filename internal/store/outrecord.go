@@ -51,15 +51,7 @@ func encodeOut(m *OutMail) []byte {
 	for _, s := range outTexts(m) {
 		w.text(*s)
 	}
-	w.number(uint64(len(m.Recipients)))
-	for i := range m.Recipients {
-		rc := &m.Recipients[i]
-		w.number(uint64(rc.Attempts))
-		w.number(uint64(rc.Code))
-		for _, s := range recipientTexts(rc) {
-			w.text(*s)
-		}
-	}
+	w.recipients(m.Recipients)
 	w.number(uint64(len(m.Sources)))
 	for _, ref := range m.Sources {
 		w.number(ref.Segment)
@@ -73,6 +65,34 @@ func encodeOut(m *OutMail) []byte {
 		w.texts(list)
 	}
 	return w.data
+}
+
+func (w *recordWriter) recipients(list []Recipient) {
+	w.number(uint64(len(list)))
+	for i := range list {
+		rc := &list[i]
+		w.number(uint64(rc.Attempts))
+		w.number(uint64(rc.Code))
+		for _, s := range recipientTexts(rc) {
+			w.text(*s)
+		}
+	}
+}
+
+func (r *recordReader) recipients() []Recipient {
+	n := r.length()
+	if n == 0 {
+		return nil
+	}
+	list := make([]Recipient, n)
+	for i := range list {
+		rc := &list[i]
+		rc.Attempts, rc.Code = int(r.number()), int(r.number())
+		for _, s := range recipientTexts(rc) {
+			*s = r.text()
+		}
+	}
+	return list
 }
 
 func recipientTexts(rc *Recipient) [4]*string {
@@ -97,16 +117,7 @@ func decodeOut(data []byte, m *OutMail) error {
 	for _, s := range outTexts(m) {
 		*s = r.text()
 	}
-	if n := r.length(); n > 0 {
-		m.Recipients = make([]Recipient, n)
-	}
-	for i := range m.Recipients {
-		rc := &m.Recipients[i]
-		rc.Attempts, rc.Code = int(r.number()), int(r.number())
-		for _, s := range recipientTexts(rc) {
-			*s = r.text()
-		}
-	}
+	m.Recipients = r.recipients()
 	if n := r.length(); n > 0 {
 		m.Sources = make([]Ref, n)
 	}

@@ -31,6 +31,11 @@ func filled(t testing.TB, v reflect.Value, n *int) {
 		v.SetInt(int64(*n) << 20)
 	case reflect.Uint64:
 		v.SetUint(uint64(*n) << 40)
+	case reflect.Uint32:
+		v.SetUint(uint64(*n) << 16)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		filled(t, v.Elem(), n)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Slice:

@@ -1,8 +1,8 @@
 package store
 
 // The buckets of the bbolt file. Integers in keys are big-endian, so that
-// byte order is number order. Every value is one version octet and JSON,
-// except where a line says otherwise.
+// byte order is number order. Every value is one version octet and JSON, or the
+// form compact.go has for it, except where a line says otherwise.
 //
 //	meta           name                            → value     schema version, which mailbox this is, which journal goes on from here
 //	cursor         folder                          → Cursor    how far a folder has been read
@@ -16,7 +16,7 @@ package store
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
 //	conversations  conversation/8                  → Head      the folded state, derived from events
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
-//	events         conversation/8 n/4              → event     opaque here; threads encodes it
+//	events         conversation/8 n/4              → event     as threads encodes it; before version 6 JSON
 //	message-ids    id, or '#'+SHA-256 of a long one → knownVersion, []Known   which mails an id stands for; before version 3 JSON
 //	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
 //	active         conversation/8                  → octet, unix/8     when its newest mail came or went
@@ -37,7 +37,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 5
+const schemaVersion = 6
 
 const recordVersion = 1
 

@@ -325,10 +325,13 @@ func syncDir(dir string) error {
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
-// encode writes a record: the version octet, then JSON. The records are
-// structs of this module without channels, functions or cycles, so that
-// marshalling cannot fail.
+// encode writes a record: the version octet, then JSON, unless it is compact.
+// The records are structs of this module without channels, functions or cycles,
+// so that marshalling cannot fail.
 func encode(v any) ([]byte, error) {
+	if data, ok := encodeCompact(v); ok {
+		return data, nil
+	}
 	var buf bytes.Buffer
 	buf.WriteByte(recordVersion)
 	enc := json.NewEncoder(&buf)
@@ -340,6 +343,9 @@ func encode(v any) ([]byte, error) {
 }
 
 func decode(data []byte, v any) error {
+	if len(data) > 0 && data[0] == compactVersion {
+		return decodeCompact(data, v)
+	}
 	if len(data) == 0 || data[0] != recordVersion {
 		return fmt.Errorf("decoding %T: record version %x is not known", v, data[:min(1, len(data))])
 	}
