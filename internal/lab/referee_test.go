@@ -162,7 +162,7 @@ func hers(text string) []string {
 	var list []string
 	for row := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		bare := strings.TrimLeft(row, "> ")
-		if strings.TrimSpace(bare) == "" || strings.HasPrefix(bare, "::") || strings.HasPrefix(bare, "mailto:support") || strings.HasPrefix(row, "/") {
+		if strings.TrimSpace(bare) == "" || strings.HasPrefix(bare, "::") || strings.HasPrefix(bare, ":.:") || strings.HasPrefix(bare, "mailto:support") || strings.HasPrefix(row, "/") {
 			continue
 		}
 		list = append(list, strings.TrimRight(row, " "))
@@ -196,7 +196,7 @@ func (l *lab) secrets(f *found, text string) {
 	if s := tokenWord.FindString(text); s != "" {
 		l.broken(pLeak, "a mail at %s shows %s:\n%s", f.who, s, text)
 	}
-	for _, s := range append([]string{"support+", ":: ", "Nte: ", "it is your turn", "/send"}, engineerKeys()...) {
+	for _, s := range append([]string{"support+", ":.: ", "Nte: ", "it is your turn", "/send"}, engineerKeys()...) {
 		if strings.Contains(text, s) {
 			l.broken(pLeak, "a mail at %s shows %q:\n%s", f.who, s, text)
 		}
