@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"log"
 	"net"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ func startSink(t testing.TB, deliver func(string, []byte) error, arrived func(tr
 	s := &sink{addr: ln.Addr().String(), deliver: deliver, arrived: arrived}
 	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{sink: s}, nil }))
 	srv.Domain = "relay.invalid"
+	srv.ErrorLog = log.New(io.Discard, "", 0) // a client that is killed is no news
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ln) }()
 	t.Cleanup(func() {
