@@ -80,10 +80,14 @@ type (
 		// Bounce is set when a report said so, later.
 		Bounce    *BounceRecipient
 		MessageID string // of the report
-		// Quiet is set when the author was told by another recipient of the
-		// same report: a report is one notice, however many it names.
+		// Quiet is set when another recipient of the same attempt or report
+		// tells the author: that is one notice, however many it names. Also are
+		// those it names beside this one.
 		Quiet bool
+		Also  []Undelivered
 	}
+	// Undelivered is a recipient who did not get a mail, and why.
+	Undelivered struct{ Recipient, Reply string }
 	// CameBackIn is our own copy, found in the mailbox.
 	CameBackIn struct{ OutID, Alias string }
 	// ByHandIn is an answer somebody wrote from the shared mailbox itself.

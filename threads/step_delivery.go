@@ -1,5 +1,10 @@
 package threads
 
+import (
+	"cmp"
+	"fmt"
+)
+
 // maxMoves is how many owners one conversation may lose because mail to them
 // fails: then it is the mail that is at fault, and a person decides.
 const maxMoves = 1
@@ -64,18 +69,35 @@ func (s *step) answerFailed(in DeliveryIn, n int) {
 	s.notify(Notify{Kind: NoticeFailed, Engineer: s.orAdmins(in.Author), Reason: in.words(), Event: n, Answer: in.Of, Quote: true})
 }
 
+// maxNamed bounds the recipients that one notice names.
+const maxNamed = 20
+
+// words says who did not get the mail, and why.
 func (in DeliveryIn) words() string {
-	recipient, said := in.Recipient, in.Reply
-	if in.Bounce != nil {
-		recipient, said = in.Bounce.Address, in.Bounce.Diagnostic
-		if said == "" {
-			said = in.Bounce.Status
+	first := in.Failed()
+	said := "the mail to " + first.Recipient + " could not be delivered" + first.because()
+	for i, u := range in.Also {
+		if i == maxNamed {
+			return said + fmt.Sprintf("; nor to %d more", len(in.Also)-i)
 		}
+		said += "; nor to " + u.Recipient + u.because()
 	}
-	if said == "" {
-		return "the mail to " + recipient + " could not be delivered"
+	return said
+}
+
+// Failed is the recipient the outcome is of.
+func (in DeliveryIn) Failed() Undelivered {
+	if in.Bounce == nil {
+		return Undelivered{in.Recipient, in.Reply}
 	}
-	return "the mail to " + recipient + " could not be delivered: " + said
+	return Undelivered{in.Bounce.Address, cmp.Or(in.Bounce.Diagnostic, in.Bounce.Status)}
+}
+
+func (u Undelivered) because() string {
+	if u.Reply == "" {
+		return ""
+	}
+	return ": " + u.Reply
 }
 
 func (s *step) copyFailed(in DeliveryIn, n int) {

@@ -23,10 +23,8 @@ func (b *batch) delivery(d store.Delivery) error {
 			return b.restub(m, d.Problem)
 		}
 	}
-	for _, r := range d.Results {
-		if err := b.told(m, r); err != nil {
-			return err
-		}
+	if err := b.told(m, d.Results...); err != nil {
+		return err
 	}
 	if err := b.fileSent(&m, d.Results); err != nil {
 		return err
@@ -54,8 +52,32 @@ func (b *batch) freshCopy(m store.OutMail) error {
 	return b.tx.SetOut(m)
 }
 
-// told records the outcome of one recipient in the mail's conversation.
-func (b *batch) told(m store.OutMail, r store.Recipient) error {
+// told records what became of recipients of a mail at one moment. Those who did
+// not get it come in one notice.
+func (b *batch) told(m store.OutMail, results ...store.Recipient) error {
+	var failed []threads.Undelivered
+	for _, r := range results {
+		if r.State == store.OutFailed {
+			failed = append(failed, threads.Undelivered{Recipient: r.Address, Reply: r.Reply})
+		}
+	}
+	named := false
+	for _, r := range results {
+		in := threads.DeliveryIn{
+			OutID: m.ID, Answer: m.Kind == store.OutAnswer, Author: m.Author, Engineer: m.To, Of: m.Event,
+			Recipient: r.Address, State: string(r.State), Reply: r.Reply, Status: r.Enhanced,
+		}
+		if r.State == store.OutFailed {
+			in.Quiet, in.Also, named = named, failed[1:], true
+		}
+		if err := b.toldOne(m, r, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) toldOne(m store.OutMail, r store.Recipient, in threads.DeliveryIn) error {
 	b.after = append(b.after, func() { b.g.logDelivery(m, r) })
 	if m.To != "" && r.State == store.OutFailed {
 		if err := b.deadAddress(m.To, r.Enhanced, r.Reply); err != nil {
@@ -69,10 +91,7 @@ func (b *batch) told(m store.OutMail, r store.Recipient) error {
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = b.step(c, threads.DeliveryIn{
-		OutID: m.ID, Answer: m.Kind == store.OutAnswer, Author: m.Author, Engineer: m.To, Of: m.Event,
-		Recipient: r.Address, State: string(r.State), Reply: r.Reply, Status: r.Enhanced,
-	}, nil)
+	_, _, err = b.step(c, in, nil)
 	return err
 }
 
@@ -361,8 +380,10 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 	if !ok {
 		return nil, fmt.Errorf("a bounce names conversation %d, which is not there", known.Conversation)
 	}
-	n, told := c.N+1, false
-	for _, r := range reported(m) {
+	n, named := c.N+1, false
+	list := reported(m)
+	failed := undelivered(list)
+	for _, r := range list {
 		if known.Kind == threads.KnownCopy {
 			if err := b.bouncedDead(known, r); err != nil {
 				return nil, err
@@ -371,16 +392,28 @@ func (b *batch) bounce(l *letter, found threads.Found) (*store.Outcome, error) {
 				return nil, err
 			}
 		}
-		c, _, err = b.step(c, threads.DeliveryIn{
+		in := threads.DeliveryIn{
 			OutID: known.OutID, Answer: known.Kind == threads.KnownAnswer, Author: known.Engineer, Engineer: known.Engineer,
-			Of: known.Event, Bounce: &r, MessageID: m.MessageID, Quiet: told,
-		}, l)
-		if err != nil {
+			Of: known.Event, Bounce: &r, MessageID: m.MessageID,
+		}
+		if r.Action == "failed" {
+			in.Quiet, in.Also, named = named, failed[1:], true
+		}
+		if c, _, err = b.step(c, in, l); err != nil {
 			return nil, err
 		}
-		told = told || r.Action == "failed"
 	}
 	return b.filed(l, threads.KnownTheirs, c.ID, n, threads.ClassBounce)
+}
+
+// undelivered lists those a report says did not get the mail.
+func undelivered(list []threads.BounceRecipient) (failed []threads.Undelivered) {
+	for _, r := range list {
+		if r.Action == "failed" {
+			failed = append(failed, threads.DeliveryIn{Bounce: &r}.Failed())
+		}
+	}
+	return failed
 }
 
 // noticeBounced keeps a notice that came back for status, as one that was

@@ -71,14 +71,15 @@ func (b *batch) retryNow(m store.OutMail) error {
 // drop gives a mail up for the recipients that are left: the author of an
 // answer is told, and the mail of a copy goes to somebody else.
 func (b *batch) drop(m store.OutMail, by string) error {
+	var left []store.Recipient
 	for _, r := range m.Recipients {
-		if r.State == store.OutSent || r.State == store.OutFailed {
-			continue
+		if r.State != store.OutSent && r.State != store.OutFailed {
+			r.State, r.Reply = store.OutFailed, "it was taken out of the outbox by "+by
+			left = append(left, r)
 		}
-		r.State, r.Reply = store.OutFailed, "it was taken out of the outbox by "+by
-		if err := b.told(m, r); err != nil {
-			return err
-		}
+	}
+	if err := b.told(m, left...); err != nil {
+		return err
 	}
 	return b.dropOut(m)
 }

@@ -37,7 +37,7 @@ func TestOutboxByHand(t *testing.T) {
 	if _, ok := r.out(a.ID); ok {
 		t.Error("it is still there")
 	}
-	notice := r.to(store.OutNotice, alice)[0] // one for each recipient
+	notice := r.one(store.OutNotice, alice)
 	if !strings.Contains(notice.raw, "taken out of the outbox by root") || !strings.Contains(notice.raw, "Use water.") {
 		t.Errorf("alice is told:\n%s", notice.raw)
 	}
