@@ -15,6 +15,7 @@ import (
 // stand before or behind any of them.
 type command struct {
 	stdout, stderr io.Writer
+	bar            *bar // on stderr, where that is a terminal and a service runs
 	getenv         func(string) string
 	config         string // -c
 	json           bool   // --json

@@ -31,6 +31,9 @@ func (c *command) runCommand() *cobra.Command {
 			"rotation file again. With --drain it catches up, thinks, sends everything due, prints the sum and ends.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if b := newBar(c.stderr, c.getenv); b != nil {
+				c.bar, c.stderr = b, b
+			}
 			log, err := newLog(c.stderr, format)
 			if err != nil {
 				return err
@@ -104,8 +107,25 @@ func (c *command) loadForRun(ctx context.Context, log *slog.Logger) (*config.Con
 	return cfg, nil
 }
 
+// showHistory shows how the import of old mail comes along, where there is a
+// terminal, until what it returns is called.
+func (c *command) showHistory(ctx context.Context, svc *service.Service) (end func()) {
+	if c.bar == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.bar.follow(ctx, svc.History)
+	}()
+	return func() { stop(); <-done }
+}
+
 func (c *command) drain(ctx context.Context, svc *service.Service) error {
+	end := c.showHistory(ctx, svc)
 	sum, err := svc.Drain(ctx)
+	end()
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (c *command) serveOnce(ctx context.Context, log *slog.Logger, svc *service.
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- svc.Run(running) }()
+	defer c.showHistory(running, svc)()
 	var next *config.Config
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

@@ -191,6 +191,9 @@ func (p Printer) Status(s Status) error {
 	fmt.Fprintf(&b, "  mailbox   %s", yesNo(s.IMAP.Connected, "connected", "not connected"))
 	if h.Done < h.Total {
 		fmt.Fprintf(&b, "; old mail: %d of %d read", h.Done, h.Total)
+		if pace := h.Pace(); pace != "" {
+			b.WriteString(", " + pace)
+		}
 	}
 	b.WriteByte('\n')
 	paused := s.SMTP.PausedUntil != nil

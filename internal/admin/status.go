@@ -22,6 +22,18 @@ const (
 type Progress struct {
 	Done  int `json:"done"`
 	Total int `json:"total"`
+	// Rate is in messages a second and SecondsLeft the time it takes at that
+	// rate; both are 0 while that is not known, and when nothing is left.
+	Rate        float64 `json:"rate"`
+	SecondsLeft int64   `json:"seconds_left"`
+}
+
+// Pace is rate and time left in words, "" when they are not known.
+func (h Progress) Pace() string {
+	if h.Rate == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f/s, %s left", h.Rate, time.Duration(h.SecondsLeft)*time.Second)
 }
 
 // IMAPStatus is how the mailbox is.
@@ -119,7 +131,11 @@ func StatusOf(st *store.Store, live Live, version string, started, now time.Time
 		return s, err
 	}
 	s.Running, s.Version = true, version
+	known := s.IMAP.History
 	s.IMAP, s.SMTP = live.IMAP, live.SMTP
+	if s.IMAP.History.Total == 0 {
+		s.IMAP.History = known // nothing of it was imported since the start
+	}
 	s.Started, s.Uptime = stamp(started), int64(now.Sub(started).Seconds())
 	s.Problems = append(append([]string{}, live.Problems...), s.Problems...)
 	if !live.IMAP.Connected {

@@ -46,7 +46,7 @@ func (s *Service) live() admin.Live {
 	w := s.watch
 	w.mu.Lock()
 	l := admin.Live{
-		IMAP: admin.IMAPStatus{Connected: w.imapUp, Error: w.imapErr, History: admin.Progress{Done: w.done, Total: w.full}},
+		IMAP: admin.IMAPStatus{Connected: w.imapUp, Error: w.imapErr, History: w.history()},
 		SMTP: admin.SMTPStatus{Error: w.smtpErr, Envelope: w.envelope},
 	}
 	if w.pausedUntil.After(now) {
@@ -83,6 +83,6 @@ func ListMailbox(ctx context.Context, cfg *config.Config, seams Seams, st *store
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{in: imapsync.New(seams.Log, imapCfg, st, seams.Dial, seams.Now, seams.Jitter, &watch{})}
+	s := &Service{in: imapsync.New(seams.Log, imapCfg, st, seams.Dial, seams.Now, seams.Jitter, &watch{now: seams.Now})}
 	return s.Mailbox(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"postroom/internal/admin"
 	"postroom/internal/oauth"
 )
 
@@ -19,6 +20,8 @@ type watch struct {
 	ready      bool
 	caughtUp   map[string]time.Time
 	done, full int // history
+	pace       pace
+	now        func() time.Time
 	copies     int // of our own, that came back
 
 	smtpErr     string
@@ -88,8 +91,12 @@ func (w *watch) HistoryProgress(folder string, done, total int) {
 	defer w.mu.Unlock()
 	if folder == w.folder {
 		w.done, w.full = done, total
+		w.pace.step(w.now(), done)
 	}
 }
+
+// history is how far the import has come. The caller holds the lock.
+func (w *watch) history() admin.Progress { return w.pace.progress(w.done, w.full) }
 
 // Processed, CameBack and SetAside implement gateway.Observer.
 func (w *watch) Processed(int) {}

@@ -151,7 +151,7 @@ func CheckOnline(ctx context.Context, cfg *config.Config, seams Seams, patience 
 		return r, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	s := &Service{cfg: cfg, seams: seams, st: st, watch: &watch{folder: cfg.IMAP.Folder}}
+	s := &Service{cfg: cfg, seams: seams, st: st, watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}}
 	if err := s.connectors(); err != nil {
 		return r, err
 	}

@@ -48,7 +48,7 @@ type Service struct {
 // New opens the state and builds the stages; nothing runs yet. Close must be
 // called in the end. Errors wrap store.ErrInUse and store.ErrNewer.
 func New(cfg *config.Config, seams Seams) (*Service, error) {
-	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder}, alarms: make(chan store.InAlarm, 4)}
+	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}, alarms: make(chan store.InAlarm, 4)}
 	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
 	if err != nil {
 		return nil, err
