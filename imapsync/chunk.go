@@ -32,6 +32,7 @@ func (f *follower) chunk(ctx context.Context, s *session, uids []uint32) (int, e
 	}
 	if err != nil && b.at != 0 && !errors.Is(err, errLocal) {
 		f.strike(ctx, b.at, b.metas[b.at], err)
+		b.noteUndescribed()
 		if b.alone() {
 			if err := f.postpone(b.at); err != nil {
 				return 0, err
@@ -64,6 +65,8 @@ type batch struct {
 	done  map[uint32]entry
 	seg   *store.Segment // nil until something is written
 	at    uint32         // the UID a failure happened at, as far as we can tell
+	// describing: the failure happened before any octets were asked for.
+	describing bool
 }
 
 // alone reports whether the batch was that one mail.
@@ -116,7 +119,7 @@ func (b *batch) missing() []uint32 {
 
 func (b *batch) run() error {
 	if err := b.describe(); err != nil {
-		b.at = firstOf(b.undescribed())
+		b.at, b.describing = firstOf(b.undescribed()), true
 		return err
 	}
 	b.cut()
@@ -150,11 +153,20 @@ func (b *batch) fetch() error {
 	return b.bodies()
 }
 
+// noteUndescribed remembers that a mail's metadata broke the connection: its
+// octets may come all the same.
+func (b *batch) noteUndescribed() {
+	if s, is := b.f.suspects[b.at]; is && b.describing && b.alone() {
+		s.undescribed = true
+		b.f.suspects[b.at] = s
+	}
+}
+
 // describe gets the metadata and records what is gone. Of a suspect that has
-// failed often it asks nothing more.
+// failed often, or fails at just this, it asks nothing more.
 func (b *batch) describe() error {
 	b.metas = map[uint32]meta{}
-	if first := b.uids[0]; b.f.headerWillDo(first) {
+	if first := b.uids[0]; b.f.headerWillDo(first) || b.f.suspects[first].undescribed {
 		m := b.f.suspects[first].meta
 		if m.uid == 0 {
 			m = meta{uid: first, size: -1}

@@ -63,7 +63,11 @@ type Config struct {
 	ChunkBytes   int64 // optional, 8 MB: octets in one, but a single mail may have more
 	HistoryRange int   // optional, 500: old mails in one transaction
 	MaxMail      int64 // optional, 256 MB: of a bigger mail only the header is fetched
-	MaxHeader    int64 // optional, 1 MB: of a bigger header only the beginning is kept
+	// MaxLine, optional, 64 MB, bounds a line of what the server says, literals
+	// aside: it is held in memory. The longest there is reason for lists the
+	// numbers of a few million messages (SEARCH without RFC 4731).
+	MaxLine   int64
+	MaxHeader int64 // optional, 1 MB: of a bigger header only the beginning is kept
 }
 
 func (c Config) withDefaults() Config {
@@ -78,6 +82,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.HistoryRange, 500)
 	setDefault(&c.MaxMail, 256<<20)
 	setDefault(&c.MaxHeader, 1<<20)
+	setDefault(&c.MaxLine, 64<<20)
 	return c
 }
 

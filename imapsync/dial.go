@@ -75,7 +75,7 @@ func (y *Syncer) open(ctx context.Context, mode TLSMode) (*session, error) {
 	conn := &quietConn{Conn: raw, quiet: y.cfg.Timeout, write: y.cfg.Timeout}
 	s := &session{conn: conn, timeout: y.cfg.Timeout, news: make(chan struct{}, 1)}
 	s.stop = context.AfterFunc(ctx, func() { raw.Close() })
-	if err := s.greet(dctx, mode, y.tlsConfig()); err != nil {
+	if err := s.greet(dctx, mode, y.tlsConfig(), y.cfg.MaxLine); err != nil {
 		err = s.explain(err)
 		s.close()
 		return nil, err
@@ -96,13 +96,13 @@ func (y *Syncer) tlsConfig() *tls.Config {
 	return cfg
 }
 
-func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config) error {
+func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config, maxLine int64) error {
 	opts := &imapclient.Options{
 		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: s.hear},
 	}
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
-	s.line = &lineConn{Conn: s.conn}
+	s.line = &lineConn{Conn: s.conn, under: s.conn, limit: lineLimit{most: maxLine}}
 	switch mode {
 	case TLSImplicit:
 		conn := tls.Client(s.conn, tlsCfg)

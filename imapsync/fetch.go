@@ -123,8 +123,9 @@ type oldMail struct {
 }
 
 // headers fetches the header fields of old mail, of each at most limit
-// octets, cut at the end of a line.
+// octets and never more than maxOldHeader, cut at the end of a line.
 func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error) {
+	limit = min(limit, maxOldHeader)
 	section := &imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: historyFields[:]}
 	items := &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true,
 		BodySection: []*imap.FetchItemBodySection{section}}
@@ -150,9 +151,24 @@ func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error
 	return found, err
 }
 
+// Bounds of header blocks beside Config.MaxHeader.
+const (
+	// maxHeaderRead is how many octets of a header are read, most of them to
+	// be thrown away, to get at what stands behind it in the answer.
+	maxHeaderRead = 64 << 20
+	// maxOldHeader is how many octets are kept of an old mail's header fields:
+	// a range of them is held at once.
+	maxOldHeader = 64 << 10
+)
+
+var errEndlessHeader = fmt.Errorf("its header has more than %d octets", maxHeaderRead)
+
 // readHeader reads a literal and keeps up to limit octets of it. It is an
 // error when less came than was announced, or too slowly.
 func readHeader(lit imap.LiteralReader, limit int64) ([]byte, error) {
+	if lit.Size() > maxHeaderRead {
+		return nil, errEndlessHeader
+	}
 	kept := &beginning{left: limit}
 	n, err := io.Copy(kept, &source{r: lit, began: time.Now()})
 	switch {
@@ -187,7 +203,7 @@ var errCutOff = errors.New("the connection ended inside a message")
 // gaveUp ends reading a literal. One that goes on yet is drained by who
 // closes the command, from a connection that is closed.
 func (s *session) gaveUp(uid uint32, err error) error {
-	if errors.Is(err, errDrips) {
+	if errors.Is(err, errDrips) || errors.Is(err, errEndlessHeader) {
 		return fmt.Errorf("fetching uid %d: %w", uid, err)
 	}
 	return s.cutOff(uid)

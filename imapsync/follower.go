@@ -44,6 +44,9 @@ type follower struct {
 	history   []uint32 // what is left of the history, ascending
 	listed    bool     // history is filled
 
+	announced bool // what woke us was the server's word that there is something
+	vain      int  // looks in a row at the server's word that found nothing
+
 	choresFrom time.Time // no chore is tried again before
 	choreWake  <-chan struct{}
 	inboxWake  <-chan struct{}

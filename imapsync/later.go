@@ -171,6 +171,7 @@ func (f *follower) fetchLater(ctx context.Context, s *session, uids []uint32) er
 		return err
 	}
 	f.strike(ctx, b.at, b.metas[b.at], err)
+	b.noteUndescribed()
 	bad := f.suspects[b.at]
 	entry := bad.later(f.uid(b.at), f.y.now())
 	entry.For = f.askers[b.at]

@@ -20,6 +20,11 @@ func (f *follower) look(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if f.announced && len(uids) == 0 {
+		f.vain++
+	} else {
+		f.vain = 0
+	}
 	for {
 		bring := f.chunk
 		if f.isAlso {

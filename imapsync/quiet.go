@@ -52,12 +52,17 @@ func (c *quietConn) Read(b []byte) (int, error) {
 		c.Conn.Close()
 		err = fmt.Errorf("the server was silent for %v: %w", d, err)
 	}
+	c.fail(err)
+	return n, err
+}
+
+// fail keeps the first reason why nothing can be read any more.
+func (c *quietConn) fail(err error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.cause == nil {
 		c.cause = err
 	}
-	c.mu.Unlock()
-	return n, err
 }
 
 // Write writes within the limit.

@@ -37,6 +37,7 @@ type rig struct {
 	dials []time.Time
 	mu    sync.Mutex
 	sent  map[uint32][]byte // what was put into INBOX, by UID
+	liars []func()          // ends servers that lie
 }
 
 type recorder struct {
@@ -132,6 +133,9 @@ func (r *rig) listen() {
 }
 
 func (r *rig) end() {
+	for _, end := range r.liars {
+		end()
+	}
 	r.world.Close()
 	if err := r.st.Close(); err != nil {
 		r.t.Error(err)

@@ -167,14 +167,15 @@ func (s *session) beginSearch(criteria *imap.SearchCriteria) *imapclient.SearchC
 }
 
 // endSearch returns what was found between first and last (0: no limit).
-// "n:*" names the last message even when its UID is below n (RFC 9051 §9).
+// "n:*" names the last message even when its UID is below n (RFC 9051 §9). The
+// greatest number there is is left out: no cursor could pass it.
 func endSearch(cmd *imapclient.SearchCommand, first, last uint32) ([]uint32, error) {
 	data, err := cmd.Wait()
 	if err != nil {
 		return nil, err
 	}
 	if last == 0 {
-		last = ^uint32(0)
+		last = ^uint32(0) - 1
 	}
 	set, _ := data.All.(imap.UIDSet) // absent when nothing was found
 	var uids []uint32

@@ -81,6 +81,9 @@ type lineConn struct {
 	// alone (RFC 4959 §3); anywhere else it is an empty line
 	// (RFC 9051 §6.2.2), and Dovecot takes no other.
 	inSASL bool
+
+	limit lineLimit
+	under *quietConn // told why it ends
 }
 
 func (c *lineConn) Read(b []byte) (int, error) {
@@ -89,7 +92,13 @@ func (c *lineConn) Read(b []byte) (int, error) {
 		c.greeting = c.greeting[n:]
 		return n, nil
 	}
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if tooLong := c.limit.pass(b[:n]); tooLong != nil {
+		c.Conn.Close()
+		c.under.fail(tooLong)
+		return 0, tooLong
+	}
+	return n, err
 }
 
 func (c *lineConn) Write(b []byte) (int, error) {

@@ -33,6 +33,8 @@ type suspect struct {
 	since   time.Time
 	why     string // the last failure, or a limit
 	meta    meta   // uid 0: not known
+	// undescribed: what the server says of it beside its octets cannot be read.
+	undescribed bool
 	// tooBig: the server sent more than a mail may have.
 	tooBig bool
 }

@@ -109,8 +109,8 @@ func (f *follower) follow(ctx context.Context) {
 		case ctx.Err() != nil || errors.Is(err, errSameFolder):
 			return
 		case errors.Is(err, errNoFolder):
-			delay = firstDelay
-			sleep(ctx, f.y.cfg.Poll)
+			sleep(ctx, max(f.y.cfg.Poll, delay))
+			delay = min(2*max(f.y.cfg.Poll, delay), lastDelay)
 			continue
 		case f.progress || !f.steady.IsZero() && f.y.now().Sub(f.steady) >= steadyAfter:
 			delay = firstDelay

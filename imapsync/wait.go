@@ -16,7 +16,19 @@ const (
 	unresolvedPoll = time.Minute
 	// choreDelay is how long chores gather before they interrupt IDLE.
 	choreDelay = time.Second
+	// vainLooks is how many announcements in a row may turn out to announce
+	// nothing until the server's word is waited for: some say with each answer
+	// that there is something.
+	vainLooks = 3
 )
+
+// vainPause is how long an announcement is let lie behind so many vain ones.
+func vainPause(vain int) time.Duration {
+	if vain < vainLooks {
+		return 0
+	}
+	return time.Second << min(vain-vainLooks, 5)
+}
 
 // wait returns when it is time to look again: the server announced something,
 // chores are due, or the poll interval is over. IDLE only saves waiting, so a
@@ -67,6 +79,8 @@ func (f *follower) idle(s *session) (*imapclient.IdleCommand, error) {
 
 func (f *follower) sleepUntilDue(ctx context.Context, s *session, idling bool) error {
 	began := time.Now()
+	news := s.news
+	f.announced = false
 	every := f.y.cfg.Poll
 	if idling {
 		every = f.y.cfg.IdleRenew
@@ -101,8 +115,14 @@ func (f *follower) sleepUntilDue(ctx context.Context, s *session, idling bool) e
 			return errHungUp
 		case <-timer.C:
 			return nil
-		case <-s.news:
-			return nil
+		case <-news:
+			f.announced = true
+			pause := vainPause(f.vain)
+			if pause == 0 {
+				return nil
+			}
+			shorten(time.Since(began) + pause)
+			news = nil
 		case <-choreWake:
 			shorten(time.Since(began) + choreDelay)
 			choreWake = nil // they are due already

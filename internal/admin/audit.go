@@ -230,9 +230,8 @@ func (a *Audit) folder(tx *store.Tx, l Listing, w waiting) error {
 // ledger walks the ledger of a folder and tells of each UID whether its entry
 // holds; what does not is kept as broken.
 func (a *Audit) ledger(tx *store.Tx, c store.Cursor, f func(uid uint32, ok bool), waits map[uint32]bool) error {
-	lengths := map[uint64]int{}
 	return tx.EachOutcome(c.Folder, c.UIDValidity, func(n uint32, o store.Outcome) error {
-		why, err := contradiction(tx, c, n, o, lengths)
+		why, err := contradiction(tx, c, n, o)
 		if err != nil {
 			return err
 		}
@@ -248,25 +247,16 @@ func (a *Audit) ledger(tx *store.Tx, c store.Cursor, f func(uid uint32, ok bool)
 }
 
 // contradiction says what is wrong with a ledger entry, "" for nothing.
-// lengths remembers how many events each conversation has.
-func contradiction(tx *store.Tx, c store.Cursor, n uint32, o store.Outcome, lengths map[uint64]int) (string, error) {
+func contradiction(tx *store.Tx, c store.Cursor, n uint32, o store.Outcome) (string, error) {
 	if n >= c.Next {
 		return fmt.Sprintf("it has the outcome %s, but the cursor stands at %d", o.Kind, c.Next), nil
 	}
 	if o.Conversation == 0 {
 		return "", nil
 	}
-	have, ok := lengths[o.Conversation]
-	if !ok {
-		conv, _, err := tx.Conversation(threads.ID(o.Conversation))
-		if err != nil {
-			return "", err
-		}
-		have = conv.N
-		lengths[o.Conversation] = have
+	if tx.HasEvent(threads.ID(o.Conversation), max(1, o.Event)) {
+		return "", nil
 	}
-	if have == 0 || o.Event > have {
-		return fmt.Sprintf("it is event %d of conversation %d, which has %d", o.Event, o.Conversation, have), nil
-	}
-	return "", nil
+	conv, _, err := tx.Conversation(threads.ID(o.Conversation))
+	return fmt.Sprintf("it is event %d of conversation %d, which has %d", o.Event, o.Conversation, conv.N), err
 }

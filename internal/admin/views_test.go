@@ -339,7 +339,7 @@ func TestKeys(t *testing.T) {
 		{"held", HeldMail{}, `{"id":"","conversation":null,"author":"","reason":"","subject":"","why":"","asked":"","from":"","at":"0001-01-01T00:00:00Z","uid":""}`},
 		{"aside", AsideRow{}, `{"id":"","error":"","uid":"","at":"0001-01-01T00:00:00Z","kind":"","tries":0,"received":"0001-01-01T00:00:00Z"}`},
 		{"audit", newAudit(), `{"uids":0,"accounted":0,"missing":[],"pending":0,"broken":[],"mailbox":false}`},
-		{"status", Status{State: OK, Problems: []string{}}, `{"state":"ok","problems":[],"imap":{"connected":false,"error":"","history":{"done":0,"total":0}},` +
+		{"status", Status{State: OK, Problems: []string{}}, `{"state":"ok","problems":[],"imap":{"connected":false,"error":"","history":{"done":0,"total":0,"rate":0,"seconds_left":0}},` +
 			`"smtp":{"error":"","paused_until":null,"envelope":""},"queued":0,"held":0,"aside":0,"open":0,"inbox":0,"running":false,"version":"","started":null,"uptime":0,"rotation":""}`},
 		{"show", Timeline{Row: rowOf(threads.Conversation{ID: 1}), Participants: []threads.Address{}, Events: []Moment{momentOf(threads.Event{N: 1, At: noon, Body: threads.Closed{By: bob}})}},
 			`{"conversation":1,"state":"","owner":"","customer":{"name":"","address":""},"subject":"","updated":"0001-01-01T00:00:00Z","opened":"0001-01-01T00:00:00Z",` +

@@ -260,6 +260,11 @@ func decodeEvent(data []byte) (e threads.Event, err error) {
 	return e, err
 }
 
+// HasEvent reports whether a conversation has an event of that number.
+func (tx *Tx) HasEvent(id threads.ID, n int) bool {
+	return tx.bucket(bEvents).Get(eventKey(id, n)) != nil
+}
+
 // SetUIDOf records which message of the mailbox an event is.
 func (tx *Tx) SetUIDOf(id threads.ID, n int, uid UID) error {
 	return tx.put(bUIDs, eventKey(id, n), uid)
