@@ -54,14 +54,24 @@ func (m *Message) reportEvidence() string {
 	if words.failure {
 		add(2, "words of a report")
 	}
-	add(m.returnedSign(words.text), "a returned mail")
+	returned := m.returnedSign(words.text)
+	add(returned, "a returned mail")
 	if points == told && !status && report == nil || sender == 0 && points < 4 {
 		return ""
 	}
 	if points < 3 || points < 4 && sender < 2 && report == nil {
 		return ""
 	}
+	if sender == 1 && report == nil && !status && returned == 0 && m.answerable() && !m.Header.Has("X-Failed-Recipients") && find(m.Root, isType("message/rfc822")) == nil {
+		return "" // a postmaster is a person too, and writes about mail
+	}
 	return strings.Join(signs, ", ")
+}
+
+// answerable reports a reverse-path that is an address like any other, as no
+// report has (RFC 5321 §4.5.5).
+func (m *Message) answerable() bool {
+	return m.Mail.ReturnPath != "" && !m.nullReturnPath()
 }
 
 // daemon rates how much the sender looks like a mail system.
@@ -99,19 +109,6 @@ func (m *Message) returnedSign(text string) int {
 		}
 	}
 	return 0
-}
-
-func failureSubject(s string) bool {
-	s = strings.ToLower(s)
-	for _, p := range []string{"undeliver", "undelivered", "returned mail", "failure notice", "delivery failure", "delivery fail", "delivery has failed", "delivery status", "delivery notification", "delivery report", "mail failure", "mail failed", "mail delivery", "mail system error", "message delivery", "failed mail", "failed delivery", "failure delivery", "not delivered", "could not be delivered", "could not send",
-		"delayed mail", "delayed 24 hours", "message delayed", "non-delivery", "nondeliverable", "non delivery", "non remis", "returned to sender", "returning message", "returning to sender", "unable to deliver", "error sending your mail", "errors from", "bounce", "ndr", "mail error", "there was an error", "delivery problem", "delivery incomplete", "delivery error", "deliver mail", "permanent error", "user unknown", "mailbox full", "status notification", "rejected",
-		"unzustellbar", "nicht zugestellt", "zustellung", "unzustellbare", "fehlgeschlagen", "non distribu", "échec", "no se puede entregar", "no entregado", "devuelto", "não entregue", "não foi possível", "mancata consegna", "non recapitabile", "onbestelbaar", "niet bezorgd", "olevererbar", "kan inte leverera", "ikke leveret", "nie dostarczono", "niedostarczona", "nedoručiteln", "не доставлено", "недоставлен", "невозможно доставить", "не удалось доставить",
-		"配信不能", "配信できません", "配信エラー", "返送", "送信できません", "退信", "系统退信", "無法傳遞", "无法投递", "投递失败", "배달", "반송", "전송 실패", "teslim edilemedi", "iletilemedi"} {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
 }
 
 // carriesProgram reports an attachment of the kind worms come in.

@@ -8,11 +8,18 @@ import (
 	"postroom/threads"
 )
 
-// maxID bounds an id as a key, in octets: longer ones are hashed.
-const maxID = 500
+// idKey is the key of an id: short, and of one length however long the id is,
+// so that the pages that lead to it are few.
+func idKey(id string) [16]byte {
+	sum := sha256.Sum256([]byte(id))
+	return [16]byte(sum[:])
+}
 
-func idKey(id string) []byte {
-	if len(id) <= maxID {
+// maxOldID bounded an id as a key before version 7: longer ones were hashed.
+const maxOldID = 500
+
+func oldIDKey(id string) []byte {
+	if len(id) <= maxOldID {
 		return []byte(id)
 	}
 	sum := sha256.Sum256([]byte(id))
@@ -32,11 +39,12 @@ func (tx *Tx) AddKnown(id string, k threads.Known) error {
 	if !changed {
 		return nil
 	}
-	return tx.bucket(bMessageIDs).Put(idKey(id), encodeKnowns(list))
+	key := idKey(id)
+	return tx.bucket(bIDs).Put(key[:], encodeKnowns(list))
 }
 
 func (tx *Tx) knowns(id string) ([]threads.Known, error) {
-	data := tx.bucket(bMessageIDs).Get(idKey(id))
+	data := tx.idRecord(id)
 	if data == nil {
 		return nil, nil
 	}
@@ -45,6 +53,16 @@ func (tx *Tx) knowns(id string) ([]threads.Known, error) {
 		return nil, fmt.Errorf("reading what %q stands for: %w", id, err)
 	}
 	return list, nil
+}
+
+// idRecord is the record of an id. A file of an older version that is only read
+// has them under the ids themselves.
+func (tx *Tx) idRecord(id string) []byte {
+	if b := tx.bucket(bIDs); b != nil {
+		key := idKey(id)
+		return b.Get(key[:])
+	}
+	return tx.bucket(bOldIDs).Get(oldIDKey(id))
 }
 
 func tokenKey(token string) []byte {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"log/slog"
 	"reflect"
+	"strings"
 	"testing"
 
 	"postroom/threads"
@@ -31,14 +33,18 @@ func fullKnown(t testing.TB) threads.Known {
 // also from a record an older version wrote.
 func TestKnownRecords(t *testing.T) {
 	s := open(t)
-	want := []threads.Known{fullKnown(t), {Kind: threads.KnownTheirs, Conversation: 1 << 60, Event: 7}}
+	want := []threads.Known{fullKnown(t), {
+		Kind: threads.KnownTheirs, Conversation: 1 << 60, Event: 7,
+		Header: strings.Repeat("0123456789abcdef", 4), Body: "abc", References: "ABCDEF",
+	}}
 	update(t, s, func(tx *Tx) error {
 		for _, k := range want {
 			if err := tx.AddKnown("<new@x>", k); err != nil {
 				return err
 			}
 		}
-		return tx.put(bMessageIDs, idKey("<old@x>"), want)
+		key := idKey("<old@x>")
+		return tx.put(bIDs, key[:], want)
 	})
 	view(t, s, func(tx *Tx) error {
 		ix := tx.Index()
@@ -55,11 +61,62 @@ func TestKnownRecords(t *testing.T) {
 	})
 }
 
+// TestRekeyIDs: what an older version kept under the ids themselves is found,
+// also while that file is only read, and once it was migrated.
+func TestRekeyIDs(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	want := []threads.Known{{Kind: threads.KnownTheirs, Conversation: 7, Event: 2, Header: "00ff", Body: "x"}}
+	version2 := []byte("\x02\x07\x02\x00\x00\x06theirs\x00\x00\x00\x00\x0400ff\x01x\x00")
+	long := "<" + strings.Repeat("long", 200) + "@x>"
+	update(t, s, func(tx *Tx) error {
+		old, err := tx.b.CreateBucket([]byte(bOldIDs))
+		if err != nil {
+			return err
+		}
+		for _, id := range []string{"<short@x>", long} {
+			if err := old.Put(oldIDKey(id), version2); err != nil {
+				return err
+			}
+		}
+		if err := tx.b.DeleteBucket([]byte(bIDs)); err != nil {
+			return err
+		}
+		return tx.bucket(bMeta).Put([]byte("schema"), u64(6))
+	})
+	s.Close()
+	found := func(s *Store) {
+		t.Helper()
+		view(t, s, func(tx *Tx) error {
+			ix := tx.Index()
+			mustEqual(t, "short", ix.ID("<short@x>"), want)
+			mustEqual(t, "long", ix.ID(long), want)
+			return ix.Err()
+		})
+	}
+	reader, err := OpenReadOnly(slog.New(slog.DiscardHandler), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found(reader)
+	reader.Close()
+	s = openAt(t, dir)
+	found(s)
+	view(t, s, func(tx *Tx) error {
+		if tx.bucket(bOldIDs) != nil {
+			t.Error("the old records are still there")
+		}
+		return nil
+	})
+}
+
 // TestBrokenKnownRecords: a record cut anywhere is an error, or the elements
 // before the cut.
 func TestBrokenKnownRecords(t *testing.T) {
-	one := encodeKnowns([]threads.Known{fullKnown(t)})
-	two := encodeKnowns([]threads.Known{fullKnown(t), fullKnown(t)})
+	full := fullKnown(t)
+	full.Header = "00ff"
+	one := encodeKnowns([]threads.Known{full})
+	two := encodeKnowns([]threads.Known{full, full})
 	for n := range len(two) {
 		list, err := decodeKnowns(two[:n])
 		if whole := n == 1 || n == len(one); whole != (err == nil) {
@@ -71,6 +128,8 @@ func TestBrokenKnownRecords(t *testing.T) {
 func FuzzKnownRecords(f *testing.F) {
 	f.Add(encodeKnowns([]threads.Known{fullKnown(f), {}}))
 	f.Add([]byte("\x01[]"))
+	f.Add([]byte("\x02\x01\x01\x00\x00\x06theirs\x00\x00\x00\x00\x00\x00\x00"))
+	f.Add([]byte("\x03\x01\x01\x00\x00\x60\x05\xab\xcd\x05\x00\x00"))
 	f.Add([]byte{knownVersion, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := decodeKnowns(data)

@@ -1,9 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"postroom/threads"
 )
@@ -16,6 +20,7 @@ var migrations = [schemaVersion]func(*Tx) error{
 	3: rewriteOutbox,
 	4: refold,
 	5: asItIs,
+	6: rekeyIDs,
 }
 
 // migrate brings an older file to the version this one writes. The copy is
@@ -83,3 +88,49 @@ func refold(tx *Tx) error {
 // asItIs changes nothing: the version writes some records in a form that the
 // one before it cannot read, and reads both.
 func asItIs(*Tx) error { return nil }
+
+// rekeyIDs files what ids stand for under digests of the ids, in order: a
+// bucket that grows at random places within one transaction takes quadratic
+// time. A record that cannot be read is kept as it is; looking it up fails.
+func rekeyIDs(tx *Tx) error {
+	type entry struct {
+		key [16]byte
+		old []byte
+	}
+	old := tx.bucket(bOldIDs)
+	if old == nil {
+		return nil
+	}
+	var list []entry
+	err := old.ForEach(func(k, _ []byte) error {
+		key, err := keyOfOld(k)
+		list = append(list, entry{key, bytes.Clone(k)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b entry) int { return bytes.Compare(a.key[:], b.key[:]) })
+	for i := range list {
+		data := bytes.Clone(old.Get(list[i].old))
+		if knowns, err := decodeKnowns(data); err == nil {
+			data = encodeKnowns(knowns)
+		}
+		if err := tx.bucket(bIDs).Put(list[i].key[:], data); err != nil {
+			return err
+		}
+	}
+	return tx.b.DeleteBucket([]byte(bOldIDs))
+}
+
+// keyOfOld is the key today of what had a key before version 7.
+func keyOfOld(k []byte) (key [16]byte, err error) {
+	if hashed, ok := bytes.CutPrefix(k, []byte("#")); ok {
+		sum, err := hex.DecodeString(string(hashed))
+		if err != nil || len(sum) != sha256.Size {
+			return key, fmt.Errorf("key %q of an id is none", k)
+		}
+		return [16]byte(sum), nil
+	}
+	return idKey(string(k)), nil
+}
