@@ -251,6 +251,9 @@ func rate(s string) strength {
 	if !colon && (digits < 5 || !dated(s)) {
 		return notAttribution
 	}
+	if quotingLine(s) {
+		return weakAttribution
+	}
 	if colon && digits == 0 && !strings.ContainsRune(s, '@') {
 		if len(s) < 120 && verbLast(s) {
 			return weakAttribution
@@ -263,7 +266,7 @@ func rate(s string) strength {
 	verb, last := hasVerb(strings.ToLower(s))
 	address := strings.ContainsRune(s, '@')
 	switch {
-	case colon && verb && digits >= 3 && strings.Count(s, ". ") < 6:
+	case colon && verb && (digits >= 5 || digits >= 3 && address) && strings.Count(s, ". ") < 6 && !ownWords(s):
 		return strongAttribution
 	case colon && verb && (address || digits > 0 || last && len(s) < 120):
 		return weakAttribution
@@ -275,6 +278,34 @@ func rate(s string) strength {
 		return strongAttribution // the line was cut inside the address
 	}
 	return notAttribution
+}
+
+// ownWords reports what people write of themselves and of whom they write to:
+// "On Monday at 9:00 I wrote:" stands above the author's own words as well.
+func ownWords(s string) bool {
+	s = strings.ToLower(ending(s, 40))
+	for _, w := range []string{" i wrote", " we wrote", " you wrote", "schrieb ich", "ich schrieb", "schrieben sie", "j'ai écrit", "j’ai écrit", "je vous ai écrit", "vous avez écrit", "ik schreef", "schreef ik", "skrev jag", "skrev jeg", "я писал", "я написал", "вы писали", "вы написали"} {
+		if strings.HasSuffix(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// ending is the end of s, at most n octets before the marks a line ends with.
+func ending(s string, n int) string {
+	s = trimEnd(s)
+	from := max(len(s)-n, 0)
+	for from < len(s) && !utf8.RuneStart(s[from]) {
+		from++
+	}
+	return s[from:]
+}
+
+// quotingLine reports the line of webmail that names whom it quotes: "Quoting
+// Jane Doe <jane@example.com>:".
+func quotingLine(s string) bool {
+	return len(s) < 200 && strings.HasSuffix(s, ":") && begins(strings.ToLower(s), "quoting ", "zitat von ", "citando ", "cytowanie ", "citeren ", "citerar ", "citat ", "cituji ", "lainaus ", "idézet ", "цитирую ", "alıntı ", "selon ")
 }
 
 // closes reports the end of an attribution without a colon: its verb, or an
@@ -293,15 +324,11 @@ const maxVerb = 24
 // verbLast reports a text whose last word is a verb, before the marks a line
 // ends with.
 func verbLast(s string) bool {
-	s = trimEnd(s)
+	s = ending(s, maxVerb)
 	if s == "" || !mayEndVerb(s[len(s)-1]) {
 		return false
 	}
-	from := max(len(s)-maxVerb, 0)
-	for from < len(s) && !utf8.RuneStart(s[from]) {
-		from++
-	}
-	s = strings.ToLower(s[from:])
+	s = strings.ToLower(s)
 	for i := range s {
 		if n := verbAt(s[i:]); n > 0 && i+n >= len(s) {
 			return true

@@ -62,16 +62,16 @@ func (m *Message) reportEvidence() string {
 	if points < 3 || points < 4 && sender < 2 && report == nil {
 		return ""
 	}
-	if sender == 1 && report == nil && !status && returned == 0 && m.answerable() && !m.Header.Has("X-Failed-Recipients") && find(m.Root, isType("message/rfc822")) == nil {
-		return "" // a postmaster is a person too, and writes about mail
+	if sender == 1 && report == nil && !status && returned == 0 && m.answerable() && find(m.Root, isType("message/rfc822")) == nil {
+		return "" // an administrator is a person too, and writes about mail
 	}
 	return strings.Join(signs, ", ")
 }
 
 // answerable reports a reverse-path that is an address like any other, as no
-// report has (RFC 5321 §4.5.5).
+// report should have (RFC 5321 §4.5.5); some have that of their postmaster.
 func (m *Message) answerable() bool {
-	return m.Mail.ReturnPath != "" && !m.nullReturnPath()
+	return m.Mail.ReturnPath != "" && !machineAddress(m.Mail.ReturnPath) && !m.nullReturnPath()
 }
 
 // daemon rates how much the sender looks like a mail system.

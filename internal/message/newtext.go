@@ -133,7 +133,7 @@ func (q *quoteScan) step(i int) int {
 	if n := headerBlockAt(q.lines, i); n > 0 && !q.forwarded(i) {
 		return q.unmarked(i, n, true)
 	}
-	if separatorLine(l) {
+	if separatorLine(l) || plainOriginal(q.lines, i, q.next[i+1]) {
 		n := 1
 		if j := q.next[i+1]; j < len(q.lines) && j-i <= 3 {
 			if m := findBlock(q.lines, j, true); m > 0 {

@@ -154,6 +154,17 @@ func separatorLine(s string) bool {
 	return strings.HasPrefix(bare, "original message ") || strings.HasPrefix(bare, "ursprüngliche nachricht ")
 }
 
+// plainOriginal reports the separator that says "Original" alone: people write
+// such lines too, so that a sender must follow it.
+func plainOriginal(lines []string, i, next int) bool {
+	t := strings.TrimSpace(lines[i])
+	if len(t) < 20 || !strings.HasPrefix(t, "------") || !strings.EqualFold(strings.Trim(t, "- \u00a0"), "original") || next >= len(lines) {
+		return false
+	}
+	label, _ := blockLabel(lines[next])
+	return label == labelFrom
+}
+
 // forwardLine reports a line that starts a forwarded mail.
 func forwardLine(s string) bool {
 	t := strings.ToLower(strings.Trim(s, "-_=*> \t:"))

@@ -20,7 +20,7 @@ type Explanation struct {
 	MessageID   string               `json:"message_id"`
 	InReplyTo   []string             `json:"in_reply_to"`
 	References  []string             `json:"references"`
-	From        *threads.Address     `json:"from"` // the first; null where there is none
+	From        *threads.Address     `json:"from"` // the first; a name without an address where nobody has one; null where there is none
 	ReplyTo     []threads.Address    `json:"reply_to"`
 	To          []threads.Address    `json:"to"`
 	Cc          []threads.Address    `json:"cc"`
@@ -65,8 +65,11 @@ func explain(src message.Source) Explanation {
 		ReplyTo: list(m.ReplyTo), To: list(m.To), Cc: list(m.Cc), Subject: m.Subject, SubjectBase: m.SubjectBase,
 		Class: m.Class, Evidence: m.Evidence, Text: m.Text, NewText: m.NewText, Attachments: list(m.Attachments), Problems: list(m.Problems),
 	}
-	if len(m.From) > 0 {
+	switch {
+	case len(m.From) > 0:
 		x.From = &m.From[0]
+	case m.FromName != "":
+		x.From = &threads.Address{Name: m.FromName}
 	}
 	if !m.Date.IsZero() {
 		x.Date = &m.Date

@@ -78,6 +78,9 @@ func TestExplainForms(t *testing.T) {
 			`"subject":"Re: Printer","subject_base":"Printer","date":"2026-03-02T10:00:00+01:00","class":"customer","evidence":"","bounce":null,` +
 			`"text":"It burns.\n\nOn Mon, 2 Mar 2026, Acme wrote:\n> Does it burn?","new_text":"It burns.",` +
 			`"attachments":[{"name":"a.png","type":"image/png","size":8,"inline":false}],"problems":[]}`},
+		{"a name alone", "From: Jane Doe\n\nIt burns.\n", `{"file":"","size":26,"message_id":"","in_reply_to":[],"references":[],"from":{"name":"Jane Doe","address":""},"reply_to":[],"to":[],"cc":[],` +
+			`"subject":"","subject_base":"","date":null,"class":"customer","evidence":"","bounce":null,"text":"It burns.","new_text":"It burns.","attachments":[],` +
+			`"problems":["no readable From","no Date","no Message-ID"]}`},
 		{"nothing", "", `{"file":"","size":0,"message_id":"","in_reply_to":[],"references":[],"from":null,"reply_to":[],"to":[],"cc":[],` +
 			`"subject":"","subject_base":"","date":null,"class":"customer","evidence":"","bounce":null,"text":"","new_text":"","attachments":[],` +
 			`"problems":["no readable From","no Date","no Message-ID"]}`},
