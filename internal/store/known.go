@@ -40,7 +40,7 @@ func (tx *Tx) AddKnown(id string, k threads.Known) error {
 		return nil
 	}
 	key := idKey(id)
-	return tx.bucket(bIDs).Put(key[:], encodeKnowns(list))
+	return tx.bucket(bMessageIDs).Put(key[:], encodeKnowns(list))
 }
 
 func (tx *Tx) knowns(id string) ([]threads.Known, error) {
@@ -58,11 +58,12 @@ func (tx *Tx) knowns(id string) ([]threads.Known, error) {
 // idRecord is the record of an id. A file of an older version that is only read
 // has them under the ids themselves.
 func (tx *Tx) idRecord(id string) []byte {
-	if b := tx.bucket(bIDs); b != nil {
-		key := idKey(id)
-		return b.Get(key[:])
+	key := idKey(id)
+	data := tx.bucket(bMessageIDs).Get(key[:])
+	if data == nil && tx.b != nil {
+		data = tx.bucket(bMessageIDs).Get(oldIDKey(id))
 	}
-	return tx.bucket(bOldIDs).Get(oldIDKey(id))
+	return data
 }
 
 func tokenKey(token string) []byte {

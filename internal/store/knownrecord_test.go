@@ -44,7 +44,7 @@ func TestKnownRecords(t *testing.T) {
 			}
 		}
 		key := idKey("<old@x>")
-		return tx.put(bIDs, key[:], want)
+		return tx.put(bMessageIDs, key[:], want)
 	})
 	view(t, s, func(tx *Tx) error {
 		ix := tx.Index()
@@ -70,17 +70,10 @@ func TestRekeyIDs(t *testing.T) {
 	version2 := []byte("\x02\x07\x02\x00\x00\x06theirs\x00\x00\x00\x00\x0400ff\x01x\x00")
 	long := "<" + strings.Repeat("long", 200) + "@x>"
 	update(t, s, func(tx *Tx) error {
-		old, err := tx.b.CreateBucket([]byte(bOldIDs))
-		if err != nil {
-			return err
-		}
 		for _, id := range []string{"<short@x>", long} {
-			if err := old.Put(oldIDKey(id), version2); err != nil {
+			if err := tx.bucket(bMessageIDs).Put(oldIDKey(id), version2); err != nil {
 				return err
 			}
-		}
-		if err := tx.b.DeleteBucket([]byte(bIDs)); err != nil {
-			return err
 		}
 		return tx.bucket(bMeta).Put([]byte("schema"), u64(6))
 	})
@@ -103,8 +96,10 @@ func TestRekeyIDs(t *testing.T) {
 	s = openAt(t, dir)
 	found(s)
 	view(t, s, func(tx *Tx) error {
-		if tx.bucket(bOldIDs) != nil {
-			t.Error("the old records are still there")
+		for _, id := range []string{"<short@x>", long} {
+			if tx.bucket(bMessageIDs).Get(oldIDKey(id)) != nil {
+				t.Errorf("the old record of %.9s is still there", id)
+			}
 		}
 		return nil
 	})

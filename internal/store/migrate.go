@@ -89,38 +89,40 @@ func refold(tx *Tx) error {
 // one before it cannot read, and reads both.
 func asItIs(*Tx) error { return nil }
 
-// rekeyIDs files what ids stand for under digests of the ids, in order: a
-// bucket that grows at random places within one transaction takes quadratic
+// rekeyIDs files what ids stand for under digests of the ids, in their order:
+// a bucket that grows at random places within one transaction takes quadratic
 // time. A record that cannot be read is kept as it is; looking it up fails.
 func rekeyIDs(tx *Tx) error {
 	type entry struct {
-		key [16]byte
-		old []byte
-	}
-	old := tx.bucket(bOldIDs)
-	if old == nil {
-		return nil
+		key  [16]byte
+		data []byte
 	}
 	var list []entry
-	err := old.ForEach(func(k, _ []byte) error {
+	var old [][]byte
+	err := tx.bucket(bMessageIDs).ForEach(func(k, v []byte) error {
 		key, err := keyOfOld(k)
-		list = append(list, entry{key, bytes.Clone(k)})
+		data := bytes.Clone(v)
+		if knowns, err := decodeKnowns(v); err == nil {
+			data = encodeKnowns(knowns)
+		}
+		list, old = append(list, entry{key, data}), append(old, bytes.Clone(k))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(list, func(a, b entry) int { return bytes.Compare(a.key[:], b.key[:]) })
-	for i := range list {
-		data := bytes.Clone(old.Get(list[i].old))
-		if knowns, err := decodeKnowns(data); err == nil {
-			data = encodeKnowns(knowns)
-		}
-		if err := tx.bucket(bIDs).Put(list[i].key[:], data); err != nil {
+	for _, k := range old {
+		if err := tx.bucket(bMessageIDs).Delete(k); err != nil {
 			return err
 		}
 	}
-	return tx.b.DeleteBucket([]byte(bOldIDs))
+	slices.SortFunc(list, func(a, b entry) int { return bytes.Compare(a.key[:], b.key[:]) })
+	for i := range list {
+		if err := tx.bucket(bMessageIDs).Put(list[i].key[:], list[i].data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keyOfOld is the key today of what had a key before version 7.

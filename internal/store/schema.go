@@ -17,7 +17,7 @@ package store
 //	conversations  conversation/8                  → Head      the folded state, derived from events
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
 //	events         conversation/8 n/4              → event     as threads encodes it; before version 6 JSON
-//	ids            SHA-256(message id)/16           → knownVersion, []Known   which mails an id stands for
+//	message-ids    SHA-256(id)/16                   → knownVersion, []Known   which mails an id stands for; before version 7 by the id itself
 //	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
 //	active         conversation/8                  → octet, unix/8     when its newest mail came or went
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
@@ -43,7 +43,7 @@ const recordVersion = 1
 
 var allBuckets = [...]string{
 	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bLedger, bConversations, bOpen, bEvents,
-	bIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
 
@@ -61,8 +61,7 @@ const (
 	bConversations = "conversations"
 	bOpen          = "open"
 	bEvents        = "events"
-	bIDs           = "ids"
-	bOldIDs        = "message-ids" // before version 7: the ids themselves as keys
+	bMessageIDs    = "message-ids"
 	bTraces        = "traces"
 	bActive        = "active"
 	bTexts         = "texts"
