@@ -47,10 +47,12 @@ type fakeRelay struct {
 	dialed   int
 	live     int // connections that are open
 	liveMax  int
-	refuse   bool // connections
-	buffer   int  // of its reader, in octets; 0 for the usual
-	quiet    bool // EHLO does not list AUTH by itself
-	careless bool // DATA is taken without MAIL and RCPT
+	refuse   bool   // connections
+	buffer   int    // of its reader, in octets; 0 for the usual
+	quiet    bool   // EHLO does not list AUTH by itself
+	careless bool   // DATA is taken without MAIL and RCPT
+	implicit bool   // TLS from the start
+	token    string // taken by XOAUTH2
 }
 
 type fakeMail struct {
@@ -77,6 +79,9 @@ func (f *fakeRelay) dial(ctx context.Context, _, addr string) (net.Conn, error) 
 			f.mu.Unlock()
 		}()
 		s := &fakeSession{f: f, c: far, r: bufio.NewReaderSize(far, cmp.Or(f.buffer, 4096))}
+		if f.implicit {
+			s.secure()
+		}
 		s.serve()
 	})
 	return near, nil
@@ -187,8 +192,7 @@ func (s *fakeSession) command(line string) bool {
 	case "STARTTLS":
 		on, did := s.do("starttls", "", "220 go ahead")
 		if did {
-			s.c = tls.Server(s.c, s.f.tls)
-			s.r, s.tls = bufio.NewReader(s.c), true
+			s.secure()
 		}
 		return on
 	case "AUTH":
@@ -210,6 +214,11 @@ func (s *fakeSession) command(line string) bool {
 		return false
 	}
 	return s.say("502 not here")
+}
+
+func (s *fakeSession) secure() {
+	s.c = tls.Server(s.c, s.f.tls)
+	s.r, s.tls = bufio.NewReader(s.c), true
 }
 
 func (s *fakeSession) ehlo() bool {
@@ -238,6 +247,9 @@ func (s *fakeSession) login(arg string) bool {
 	case "PLAIN":
 		raw, _ := base64.StdEncoding.DecodeString(initial)
 		ok = string(raw) == "\x00"+s.f.user+"\x00secret"
+	case "XOAUTH2":
+		raw, _ := base64.StdEncoding.DecodeString(initial)
+		ok = string(raw) == "user="+s.f.user+"\x01auth=Bearer "+s.f.token+"\x01\x01"
 	case "LOGIN":
 		answers := [2]string{}
 		for i, q := range []string{"VXNlcm5hbWU6", "UGFzc3dvcmQ6"} {
