@@ -143,6 +143,7 @@ const (
 	NoticeReminder NoticeKind = "reminder"  // a customer waits for your answer
 	NoticeOverdue  NoticeKind = "overdue"   // a customer has waited too long
 	NoticeWoken    NoticeKind = "woken"     // what you laid aside is back
+	NoticeUnsealed NoticeKind = "unsealed"  // your signature was taken off your answer
 	NoticeAway     NoticeKind = "away"      // an engineer went off duty, or could not be taken off
 	NoticeNote     NoticeKind = "note"      // a colleague's note
 	NoticeSettled  NoticeKind = "settled"   // the held mail you speak of is held no longer

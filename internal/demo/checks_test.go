@@ -43,7 +43,7 @@ func TestDiscreet(t *testing.T) {
 		{"her id", []string{"In-Reply-To: " + hers, "", ""}, "the engineer's"},
 		{"encoded header", []string{"Subject: =?utf-8?q?alice=40acme.example?=", "", ""}, "the engineer's address"},
 		{"in a file", []string{"Content-Disposition: attachment; filename=x", "", "bcc alice@acme.example"}, "the engineer's address"},
-		{"footer", []string{"", "> :: Alice, it is your turn."}, "the footer"},
+		{"footer", []string{"", "> :.: Alice, it is your turn."}, "the footer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := d.checks()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"postroom/internal/message"
 	"postroom/internal/store"
@@ -48,10 +49,31 @@ func (b *batch) internalLeak(id string) bool {
 	return b.g.names.InternalID(id)
 }
 
+// elsewhere tells whether an id is that of a mail in another conversation,
+// which the customer's side of this one has not named itself.
+func (b *batch) elsewhere(c threads.Conversation) func(id string) bool {
+	named := map[string]bool{}
+	for _, h := range c.Mails {
+		for _, id := range h.References {
+			named[strings.ToLower(id)] = true
+		}
+	}
+	return func(id string) bool {
+		list := b.tx.Index().ID(id)
+		if low := strings.ToLower(id); low != id {
+			list = append(list, b.tx.Index().ID(low)...)
+		}
+		here := func(k threads.Known) bool {
+			return k.Conversation == 0 || k.Conversation == c.ID || k.Conversation == c.Linked
+		}
+		return len(list) > 0 && !slices.ContainsFunc(list, here) && !named[strings.ToLower(id)]
+	}
+}
+
 // rules is what may not be seen in an answer, and what the customer's side
 // knows already.
 func (b *batch) rules(c threads.Conversation, e threads.SendAnswer) (message.Rules, error) {
-	r := message.Rules{Internal: b.internalLeak, Scrub: message.Scrub{
+	r := message.Rules{Internal: b.internalLeak, Elsewhere: b.elsewhere(c), Scrub: message.Scrub{
 		Names: b.g.names, Support: b.g.cfg.Support, Own: b.rot.Addresses(e.Author), Token: b.tx.HasToken,
 	}}
 	for i := range b.rot.Engineers {
@@ -106,7 +128,7 @@ func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *le
 	if errors.Is(err, message.ErrNothing) {
 		return nil, nil
 	}
-	for _, unfit := range []error{message.ErrAddress, message.ErrTooLong, message.ErrUnreadable} {
+	for _, unfit := range []error{message.ErrAddress, message.ErrTooLong, message.ErrUnreadable, message.ErrPacked} {
 		if errors.Is(err, unfit) {
 			return &threads.Draft{Unfit: unfit.Error()}, nil
 		}
@@ -127,6 +149,7 @@ func (b *batch) compose(c threads.Conversation, e threads.SendAnswer, l *letter)
 	if err != nil {
 		return nil, nil, err
 	}
+	rules.Machines = l.msg.Machines(b.publicNames()...)
 	a := b.answerOf(c, e)
 	a.Scrub = rules.Scrub
 	recipe, findings, err := b.g.composer.Answer(l.msg, a)
@@ -136,6 +159,18 @@ func (b *batch) compose(c threads.Conversation, e threads.SendAnswer, l *letter)
 	// What was composed is looked at once more, as its recipient will see it.
 	leaks, err := b.g.composer.Check(recipe, []message.Source{l.msg.Source()}, rules)
 	return recipe, append(findings, leaks...), err
+}
+
+// publicNames are the domains of our addresses: no secret, whatever machine
+// has the name too.
+func (b *batch) publicNames() []string {
+	list := []string{b.g.names.Domain}
+	for i := range b.rot.Engineers {
+		for _, addr := range b.rot.Addresses(b.rot.Engineers[i].Key) {
+			list = append(list, strings.ToLower(addr[strings.LastIndexByte(addr, '@')+1:]))
+		}
+	}
+	return list
 }
 
 // sendAnswer queues an accepted answer.
@@ -148,6 +183,9 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 		return fmt.Errorf("an accepted answer shows something internal: %s (%s)", findings[i].What, findings[i].Where)
 	}
 	if err := b.keepAnswer(h, e, recipe); err != nil {
+		return err
+	}
+	if err := b.unsealed(h, e); err != nil {
 		return err
 	}
 	m := store.OutMail{
@@ -181,4 +219,20 @@ func (b *batch) keepAnswer(h hand, e threads.SendAnswer, recipe *message.Recipe)
 		return err
 	}
 	return b.tx.SetText(h.c.ID, h.c.Answer.Event, text)
+}
+
+// unsealed tells an engineer, once for good, that her signature is taken off
+// what she sends: nothing would verify it, and it names her address.
+func (b *batch) unsealed(h hand, e threads.SendAnswer) error {
+	if h.l == nil || !h.l.msg.Sealed() {
+		return nil
+	}
+	key, told := "unsealed/"+e.Author, false
+	if _, err := b.tx.Meta(key, &told); err != nil || told {
+		return err
+	}
+	if err := b.tx.SetMeta(key, true); err != nil {
+		return err
+	}
+	return b.notify(h.c, threads.Notify{OutID: "unsealed." + e.OutID, Kind: threads.NoticeUnsealed, Engineer: e.Author}, nil)
 }

@@ -12,11 +12,11 @@ import (
 func TestFooterSizes(t *testing.T) {
 	for size, want := range map[string][]string{
 		"full": {
-			":: Alice, it is your turn. This is conversation 1.",
-			`:: Just reply: it goes out as "Alice Ng at Acme Support" to Jane Doe <jane@client.example>, Joe <joe@shop.example> and kim@third.example.`,
-			":: Close it without an answer: mailto:support+r", ":: Write a note for colleagues alone: mailto:support+r",
+			":.: Alice, it is your turn. This is conversation 1.",
+			`:.: Just reply: it goes out as "Alice Ng at Acme Support" to Jane Doe <jane@client.example>, Joe <joe@shop.example> and kim@third.example.`,
+			":.: Close it without an answer: mailto:support+r", ":.: Write a note for colleagues alone: mailto:support+r",
 		},
-		"line": {":: Alice, it is your turn. This is conversation 1. A reply goes to Jane Doe <jane@client.example>, Joe <joe@shop.example> and kim@third.example."},
+		"line": {":.: Alice, it is your turn. This is conversation 1. A reply goes to Jane Doe <jane@client.example>, Joe <joe@shop.example> and kim@third.example."},
 		"none": nil,
 	} {
 		t.Run(size, func(t *testing.T) {
@@ -25,17 +25,17 @@ func TestFooterSizes(t *testing.T) {
 			cp := r.one(store.OutCopy, alice)
 			var ours []string
 			for l := range strings.SplitSeq(cp.Mail.Text, "\n") {
-				if rest, ok := strings.CutPrefix(l, ":: "); ok {
+				if rest, ok := strings.CutPrefix(l, ":.: "); ok {
 					ours = append(ours, rest)
 				}
 			}
-			got := ":: " + strings.Join(ours, " ")
+			got := ":.: " + strings.Join(ours, " ")
 			for _, w := range want {
-				if !strings.Contains(got, strings.TrimPrefix(w, ":: ")) {
+				if !strings.Contains(got, strings.TrimPrefix(w, ":.: ")) {
 					t.Errorf("no %q in\n%s", w, cp.Mail.Text)
 				}
 			}
-			if size != "full" && strings.Contains(cp.Mail.Text, "mailto:") || want == nil && got != ":: " {
+			if size != "full" && strings.Contains(cp.Mail.Text, "mailto:") || want == nil && got != ":.: " {
 				t.Errorf("too much:\n%s", cp.Mail.Text)
 			}
 		})

@@ -116,6 +116,10 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 	case threads.NoticeRefused:
 		return notice{subject: "Not done: " + about, paragraphs: []string{hello, capital(stop)},
 			actions: []action{{"Take it all the same", "/take"}}}
+	case threads.NoticeUnsealed:
+		return notice{subject: "Your signature was taken off: " + about, paragraphs: []string{hello,
+			"Your answer is on its way, without your S/MIME or PGP signature and key: these name your own address, and would not fit a mail that comes from the support address.",
+			"That is so for each answer you sign. You are told this once."}}
 	case threads.NoticeAway:
 		return notice{subject: "An engineer is not there", paragraphs: append([]string{hello}, strings.Split(n.Reason, "\n")...)}
 	case threads.NoticeReport:

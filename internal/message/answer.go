@@ -35,6 +35,7 @@ var (
 	ErrEncrypted = errors.New("it is encrypted, or signed in a form that cannot be opened")
 	ErrNothing   = errors.New("nothing of it is left to send")
 	ErrTooLong   = errors.New("its text is too long")
+	ErrPacked    = errors.New("its attachments are packed in a form that only Outlook reads (winmail.dat); send it once more as HTML or plain text")
 )
 
 // maxAnswerText bounds one text part of an answer, in octets.
@@ -138,6 +139,8 @@ func (t *answerTree) part(p, parent *Part) (*entity, error) {
 	switch {
 	case len(p.Children) > 0:
 		return t.multi(p)
+	case isTNEF(p):
+		return t.packed(p)
 	case strings.HasPrefix(p.Type, "multipart/") && blankBody(t.m, p):
 		return nil, nil
 	case t.isText(p, parent):
@@ -213,8 +216,7 @@ func (t *answerTree) text(p *Part) (*entity, error) {
 		}
 		return textEntity("html", text), nil
 	}
-	text = t.cids.Replace(t.s.text(StripAnswer(openClearsigned(text)), "text"))
-	if strings.TrimFunc(text, unseen) == "" {
+	if text = t.plain(openClearsigned(text)); text == "" {
 		return nil, nil
 	}
 	var params []string
@@ -241,24 +243,4 @@ func (m *Message) wholeText(p *Part) (string, error) {
 	}
 	text, _ := decodeCharset(raw, label)
 	return plainLines(text), nil
-}
-
-// openClearsigned takes the frame of a PGP signature off a text (RFC 9580
-// §7): the signature names whose key made it.
-func openClearsigned(text string) string {
-	const begin, signature = "-----BEGIN PGP SIGNED MESSAGE-----\n", "\n-----BEGIN PGP SIGNATURE-----"
-	before, rest, ok := strings.Cut(text, begin)
-	if !ok {
-		return text
-	}
-	_, body, ok := strings.Cut(rest, "\n\n") // behind the Hash fields
-	body, behind, closed := strings.Cut(body, signature)
-	if !ok || !closed {
-		return text
-	}
-	if _, after, ok := strings.Cut(behind, "-----END PGP SIGNATURE-----"); ok {
-		behind = strings.TrimPrefix(after, "\n")
-	}
-	body = strings.ReplaceAll("\n"+body, "\n- ", "\n")[1:]
-	return before + body + "\n" + behind
 }

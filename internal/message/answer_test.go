@@ -107,7 +107,8 @@ func TestAnswerText(t *testing.T) {
 		"via, stranger": {"From: Joe via Acme Support [mailto:support@acme.example]\r\n> hi\r\n", "From: Joe\n> hi\n"},
 		"via, mine":     {"Reach me via Acme Support any time.\r\n", "Reach me via Acme Support any time.\n"},
 		"colleague":     {"ok\r\n\r\n> Bob <bob@acme.example> wrote\r\n", "ok\n\n> Bob <support@acme.example> wrote\n"},
-		"interleaved":   {"> a\r\none\r\n> b\r\n> :: c\r\n:: d\r\ntwo\r\n", "> a\none\n> b\ntwo\n"},
+		"interleaved":   {"> a\r\none\r\n> b\r\n> :.: c\r\n:.: d\r\ntwo\r\n", "> a\none\n> b\ntwo\n"},
+		"not ours":      {":: a batch file says\r\n::1 localhost\r\n::\r\n:: Int -> Int\r\n", ":: a batch file says\n::1 localhost\n::\n:: Int -> Int\n"},
 		"clearsigned":   {"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\nfixed\r\n- -- \r\nAlice\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nabc\r\n-----END PGP SIGNATURE-----\r\n", "fixed\n-- \nAlice\n"},
 	} {
 		token, _, _ := strings.Cut(strings.TrimPrefix(d.reply, "support+"), "@")
@@ -175,7 +176,6 @@ func TestAnswerAttachments(t *testing.T) {
 		"8bit rfc822":  {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit", "From: a@x.example\r\n\r\nhellö", "application/octet-stream"},
 		"odd encoding": {"Content-Type: application/x-thing\r\nContent-Transfer-Encoding: x-own", "abc", "application/x-thing"},
 		"broken type":  {"Content-Type: evil; name=a.bin\r\nContent-Disposition: attachment", "abc", "text/plain"},
-		"TNEF":         {"Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64", base64.StdEncoding.EncodeToString([]byte(binary.String())), "application/ms-tnef"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := readString("From: Alice <alice@acme.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee below\r\n--b\r\n" + tc.fields + "\r\n\r\n" + tc.body + "\r\n--b--\r\n")

@@ -57,8 +57,10 @@ func footerLine(l string) bool {
 	return strings.HasPrefix(t, footerMark+" ") || strings.TrimRightFunc(t, unseen) == footerMark
 }
 
-// footerMark is what lines of our footer start with, behind quotation marks.
-const footerMark = "::"
+// footerMark is what lines of our footer start with, behind quotation marks:
+// seven bits, untouched by any client, and the beginning of no line that a
+// person, a program or a log would write.
+const footerMark = ":.:"
 
 // unseen reports white space of every kind, and the marks nobody sees.
 func unseen(r rune) bool {

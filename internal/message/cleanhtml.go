@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -242,20 +243,38 @@ func breaksLine(tag atom.Atom) bool {
 // dropOurs takes out the lines of our footer, wherever they stand, and the
 // commands at the top: what StripAnswer does for plain text.
 func (d *htmlMail) dropOurs() {
-	top := true
+	top, commands := true, false
 	for i := range d.lines {
 		l := &d.lines[i]
 		switch {
 		case l.hidden:
 		case footerLine(l.text):
 			d.drop(l)
-		case !top || l.text == "":
+		case !top:
+		case l.text == "" && d.pictures(l):
+			top = false
+		case l.text == "":
+			if commands {
+				d.drop(l) // the blank line below them
+			}
 		case isCommand(l.text):
+			commands = true
 			d.drop(l)
 		default:
 			top = false
 		}
 	}
+}
+
+// pictures reports a line that shows something beside text.
+func (d *htmlMail) pictures(l *htmlLine) bool {
+	return slices.ContainsFunc(d.tokens[l.from:l.to], func(t htmlToken) bool {
+		switch t.tag {
+		case atom.Img, atom.Svg, atom.Video, atom.Object, atom.Picture, atom.Hr:
+			return true
+		}
+		return false
+	})
 }
 
 // drop takes the text of a line out, its links and pictures, and the <br> it

@@ -201,14 +201,14 @@ func TestCopyNameless(t *testing.T) {
 
 func TestFooterLines(t *testing.T) {
 	lines := markLines([]string{
-		"short", strings.Repeat("word ", 40), strings.Repeat("x", 200), "你好" + strings.Repeat("世界", 60), ":: marked", "", "two\r\nlines",
+		"short", strings.Repeat("word ", 40), strings.Repeat("x", 200), "你好" + strings.Repeat("世界", 60), ":.: marked", "", "two\r\nlines",
 	})
 	for _, l := range lines {
 		if displayWidth(l) >= 66 || !footerLine(l) {
 			t.Errorf("line %q of %d columns", l, displayWidth(l))
 		}
 	}
-	if lines[0] != ":: short" || lines[len(lines)-3] != ":: marked" || lines[len(lines)-1] != ":: two  lines" {
+	if lines[0] != ":.: short" || lines[len(lines)-3] != ":.: marked" || lines[len(lines)-1] != ":.: two  lines" {
 		t.Errorf("got %q", lines)
 	}
 }

@@ -48,7 +48,7 @@ func shape(m *Message, p *Part) string {
 	_, name, _ := strings.Cut(p.Type, "/")
 	if len(p.Children) == 0 {
 		if strings.HasPrefix(p.Type, "text/") && strings.Contains(m.TextOf(p), FooterMark) {
-			return FooterMark[:2] + name
+			return "::" + name
 		}
 		return name
 	}
@@ -103,7 +103,7 @@ func TestFooterTree(t *testing.T) {
 // could end our part early.
 func TestFooterAgainstTheBoundary(t *testing.T) {
 	d := newDesk()
-	for _, boundary := range []string{"=_", ":: Close", "b ", "ü", "x?", strings.Repeat("b", 75)} {
+	for _, boundary := range []string{"=_", ":.: Close", "b ", "ü", "x?", strings.Repeat("b", 75)} {
 		raw := "From: Jane Doe <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=\"" + boundary + "\"\r\n\r\n--" + boundary + "\r\n\r\nhi\r\n--" + boundary +
 			"\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\nx\r\n--" + boundary + "--\r\n"
 		m := readString(raw)

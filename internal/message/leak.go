@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"path"
+	"slices"
 	"strings"
 
 	"postroom/threads"
@@ -22,6 +24,12 @@ type Rules struct {
 	Scrub
 	Notes []string // texts only engineers may see
 	Seen  []string // texts the customer's side wrote or received: no leak, whatever notes repeat
+	// Machines are names of computers of the engineer's side, in lower case.
+	// Those the customer's side has named itself are left out.
+	Machines []string
+	// Elsewhere tells whether a message id is that of a mail in another
+	// conversation. With nil, none is.
+	Elsewhere func(id string) bool
 	// Internal tells whether a message id is one only engineers may see. With
 	// nil, token ids are.
 	Internal func(id string) bool
@@ -59,6 +67,7 @@ func (c *Composer) Check(r *Recipe, sources []Source, rules Rules) ([]Finding, e
 // texts seen.
 func Leaks(m *Message, rules Rules) []Finding {
 	g := &guard{s: newScrubber(rules.Scrub), rules: rules, notes: noteSet(rules.Notes, rules.Seen)}
+	g.s.elsewhere, g.s.machines = rules.Elsewhere, unseenNames(rules.Machines, rules.Seen)
 	for _, s := range CheckAnswerHeaders(m.Header) {
 		g.s.find(Finding{Where: "header", What: s})
 	}
@@ -67,6 +76,16 @@ func Leaks(m *Message, rules Rules) []Finding {
 		g.s.findings = g.s.findings[:maxFindings]
 	}
 	return g.s.findings
+}
+
+// unseenNames leaves out names that stand in texts the customer's side knows.
+func unseenNames(names, seen []string) []string {
+	for _, text := range seen {
+		for _, known := range namesIn(text, names) {
+			names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == known })
+		}
+	}
+	return names
 }
 
 type guard struct {
@@ -104,8 +123,8 @@ func (g *guard) header(h Header, where string) {
 				}
 			}
 		default:
-			g.s.look(f.Value, at)
-			g.s.look(decodeWords(f.Value, ""), at)
+			g.look(f.Value, at)
+			g.look(decodeWords(f.Value, ""), at)
 		}
 	}
 }
@@ -125,7 +144,8 @@ func (g *guard) leaf(m *Message, p *Part, within string, depth int) {
 	if p != m.Root {
 		g.header(p.Header, where+", header")
 	}
-	g.s.look(p.Filename, where)
+	g.look(p.Filename, where)
+	g.look(strings.TrimSuffix(p.Filename, path.Ext(p.Filename)), where)
 	switch {
 	case p.Type == "message/rfc822" || p.Type == "message/global":
 		g.attached(m, p, within, depth)
@@ -137,6 +157,21 @@ func (g *guard) leaf(m *Message, p *Part, within string, depth int) {
 		}
 		g.text(p, text, where)
 	}
+}
+
+// unescapeURLs undoes the percent escapes of the links in a text (RFC 3986
+// §2.1), and leaves what is none.
+func unescapeURLs(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]) {
+			b.WriteByte(byte(unhex(text[i+1])<<4 | unhex(text[i+2])))
+			i += 2
+			continue
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
 }
 
 func (g *guard) attached(m *Message, p *Part, within string, depth int) {
@@ -154,35 +189,31 @@ func (g *guard) attached(m *Message, p *Part, within string, depth int) {
 }
 
 func (g *guard) text(p *Part, text, where string) {
-	file := p.Filename != "" || p.Disposition == "attachment"
 	shown := text
 	switch p.Type {
 	case "text/html", "application/xhtml+xml":
-		g.s.look(text, where)
-		g.s.look(html.UnescapeString(html.UnescapeString(text)), where)
+		g.look(text, where)
+		plain := html.UnescapeString(html.UnescapeString(text))
+		g.look(plain, where)
+		if strings.Contains(plain, "%") {
+			g.look(unescapeURLs(plain), where)
+		}
 		shown = flattenHTML(text, len(text)+1000)
 	case "text/vcard", "text/x-vcard", "text/directory", "application/vcard", "application/x-vcard", "text/calendar", "application/ics":
 		// RFC 6350 §3.2, RFC 5545 §3.1: long lines are folded.
 		text = strings.NewReplacer("\n ", "", "\n\t", "", "=\n", "").Replace(text)
 		shown = text
-		g.s.look(strings.NewReplacer("=40", "@", "=2B", "+", "=2b", "+", "=2E", ".", "=2e", ".").Replace(text), where)
+		g.look(strings.NewReplacer("=40", "@", "=2B", "+", "=2b", "+", "=2E", ".", "=2e", ".").Replace(text), where)
 	}
-	g.s.look(shown, where)
-	if !file {
-		g.footer(shown, where)
-	}
-	for h := range shingles(shown) {
-		if g.notes[h] {
-			g.s.find(Finding{Where: where, What: "text of an internal note"})
-			break
-		}
-	}
+	g.look(shown, where)
 }
 
-func (g *guard) footer(text, where string) {
-	for l := range strings.SplitSeq(text, "\n") {
-		if footerLine(l) {
-			g.s.find(Finding{Where: where, What: "a line of the footer that only engineers see: " + clip(oneLine(l), 60), Releasable: true})
+// look finds what is internal in a text of any kind.
+func (g *guard) look(text, where string) {
+	g.s.look(text, where)
+	for h := range shingles(text) {
+		if g.notes[h] {
+			g.s.find(Finding{Where: where, What: "text of an internal note"})
 			return
 		}
 	}
@@ -194,7 +225,17 @@ func (s *scrubber) look(text, where string) {
 		return
 	}
 	told := false
+	if i := strings.Index(text, FooterMark); i >= 0 {
+		s.find(Finding{Where: where, What: "a line of the footer that only engineers see: " + clip(oneLine(text[i:]), 60), Releasable: true})
+	}
+	for _, name := range namesIn(text, s.machines) {
+		s.find(Finding{Where: where, What: "the name of a computer on our side: " + name, Releasable: true})
+	}
 	for _, f := range addressesIn(text) {
+		if s.elsewhere != nil && s.elsewhere("<"+f.addr+">") {
+			s.find(Finding{Where: where, What: "the id of a mail in another conversation", Releasable: true})
+			continue
+		}
 		switch s.judge(f.addr) {
 		case tokenSecret:
 			told = true

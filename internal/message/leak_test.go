@@ -66,7 +66,7 @@ func TestLeaks(t *testing.T) {
 		"log":              {file("Content-Type: text/x-log\nContent-Disposition: attachment; filename=a.log", "to={REPLY}"), false},
 		"own address":      {plain + "me: Alice@Acme.example", true},
 		"colleague":        {plain + "him: bob@acme.example", true},
-		"footer":           {plain + "> :: Reply to this mail", true},
+		"footer":           {plain + "> :.: Reply to this mail", true},
 		"note":             {plain + "By the way: the customer has not paid since March, be careful!", false},
 		"note, wrapped":    {plain + "> the customer has NOT\n> paid since March -- be\n> careful what", false},
 		"note, HTML":       {html + "<p>the <b>customer</b> has not<br>paid since March, be careful</p>", false},

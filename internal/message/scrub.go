@@ -34,6 +34,8 @@ type scrubber struct {
 	Scrub
 	own, colleagues, allowed map[string]bool
 	via                      string
+	machines                 []string             // looked for by the leak guard alone
+	elsewhere                func(id string) bool // likewise
 	findings                 []Finding
 }
 
@@ -235,7 +237,8 @@ func (s *scrubber) oursBehind(text string) (end int, quote string, ok bool) {
 	if stop < 0 || stop > addressOctets {
 		return 0, quote, false
 	}
-	addr := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(inner[:stop]), "mailto:"))
+	addr := strings.TrimLeft(strings.TrimSpace(inner[:stop]), "<") // "(<a@b>)", as Gmail has it in Spanish
+	addr = strings.TrimSpace(strings.TrimPrefix(addr, "mailto:"))
 	if j := strings.IndexByte(addr, '<'); j > 0 {
 		addr = strings.TrimSpace(addr[:j]) // "a@b<mailto:a@b>", as Outlook has it
 	}
@@ -243,7 +246,7 @@ func (s *scrubber) oursBehind(text string) (end int, quote string, ok bool) {
 		return 0, quote, false
 	}
 	used := len(text) - len(rest) + 1 + stop + 1
-	for used < len(text) && text[used] == '>' {
+	for used < len(text) && (text[used] == '>' || text[used] == ')' && rest[0] == '(') {
 		used++
 	}
 	return used, quote, true
@@ -272,7 +275,7 @@ func (s *scrubber) text(text, where string) string {
 // brokenVia reports a line that a client broke between the name and the
 // address of one of the people: "Jane Doe via Acme Support <".
 func (s *scrubber) brokenVia(line string) (threads.Address, bool) {
-	name, ok := strings.CutSuffix(strings.TrimRight(line, " <"), s.via)
+	name, ok := strings.CutSuffix(strings.TrimRight(line, " (<"), s.via)
 	if !ok || !strings.HasSuffix(strings.TrimRight(line, " "), "<") {
 		return threads.Address{}, false
 	}

@@ -213,7 +213,7 @@ func TestCommands(t *testing.T) {
 		{"german phone", "/close\n\nVon meinem iPhone gesendet\n", "close", true},
 		{"phone in a sentence", "Sent from my desk, which is much easier for me than a telephone\n", "", false},
 		{"quotation", "/close\n\nOn Mon, 2 Mar 2026 at 10:00, Jane <j@x.example> wrote:\n> hello\n", "close", true},
-		{"footer", "/close\n\n:: Reply to answer Jane.\n::\n", "close", true},
+		{"footer", "/close\n\n:.: Reply to answer Jane.\n:.:\n", "close", true},
 		{"nothing", "\n\n", "", true},
 		{"text", "yes\n", "", false},
 	} {
@@ -247,7 +247,7 @@ func TestStripAnswer(t *testing.T) {
 		{"/close\n\nHello\n", "Hello\n"},
 		{"\n\n/close\n/tag x\n\nHello\n/close\n", "Hello\n/close\n"},
 		{"\nHello\n", "\nHello\n"},
-		{"Hello\n:: footer\nmore\n> :: footer\n>> ::\nend", "Hello\nmore\nend"},
+		{"Hello\n:.: footer\nmore\n> :.: footer\n>> :.:\nend", "Hello\nmore\nend"},
 		{"/etc/hosts is wrong\r\n", "/etc/hosts is wrong\r\n"},
 		{"/close\r\n\r\nHello  \r\n> quoted\r\n", "Hello  \r\n> quoted\r\n"},
 		{"a :: b\n::c\n", "a :: b\n::c\n"},

@@ -46,7 +46,7 @@ func TestTheMainJob(t *testing.T) {
 		if a.Get("Subject") != "Re: Printer on fire" {
 			t.Errorf("Subject of the answer: %s", a.Get("Subject"))
 		}
-		for _, secret := range []string{"alice@acme.example", "support+", ":: ", "k."} {
+		for _, secret := range []string{"alice@acme.example", "support+", ":.: ", "k."} {
 			if strings.Contains(a.Text, secret) {
 				t.Errorf("the answer shows %q:\n%s", secret, a.Text)
 			}
