@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"postroom/internal/store"
 	"postroom/threads"
 )
 
@@ -14,12 +16,14 @@ import (
 const (
 	noticesPerHour = 60  // to one person
 	noticesPerDay  = 100 // about one conversation
+	opensPerHour   = 50  // conversations begun by one address that we hand mail to
 )
 
 // The names under which the store keeps what is spent.
 const (
 	addressBudget      = "budget/"
 	conversationBudget = "budget/conversation/"
+	opensBudget        = "budget/opens/"
 )
 
 // spent is what of a budget is used.
@@ -97,4 +101,34 @@ func (b *batch) budgetAlarm(c threads.Conversation, what string, s spent, words 
 		}
 	}
 	return nil
+}
+
+// crowded reports that an address we hand mail to, an engineer's or an
+// admin's, has begun so many conversations within the hour that what it sends
+// must be an echo: another Postroom that has ours for its engineer, a ticket
+// system, a forwarding. What comes now is set aside, where an admin can let it
+// go on, and the admins are told once.
+func (b *batch) crowded(r store.InboxRecord, l *letter) (bool, error) {
+	from := l.msg.Mail.Sender()
+	_, engineer := b.rot.ByAddress(from.Addr)
+	admin := slices.ContainsFunc(b.rot.Admins, func(a string) bool { return threads.AddressKey(a) == from.Key() })
+	if !engineer && !admin {
+		return false, nil
+	}
+	s, err := b.spend(opensBudget+from.Key(), time.Hour)
+	if err != nil || s.N <= opensPerHour {
+		return false, err
+	}
+	why := fmt.Sprintf("%s, to whom mail is handed, began more than %d conversations within an hour: something goes round in circles", from.Key(), opensPerHour)
+	if s.N == opensPerHour+1 {
+		err = b.budgetAlarm(threads.Conversation{}, "opens."+from.Key(), s, "Mail goes round in circles\n"+capital(why)+". "+
+			"What it sends now is set aside: `postroom aside` lists it, `postroom aside retry` hands it out. Is it another support mailbox, or a ticket system?")
+	}
+	if err == nil {
+		err = b.tx.SetAside(r, b.now, why)
+	}
+	if err == nil {
+		err = b.tx.SetOutcome(l.uid, store.Outcome{Kind: store.OutcomeAside, Note: why})
+	}
+	return true, err
 }

@@ -95,6 +95,10 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 		return b.recordListed(l, class)
 	case found.Conversation == 0 && b.waitsForHistory(r, m):
 		return nil, b.park(r)
+	case found.Conversation == 0:
+		if over, err := b.crowded(r, l); over || err != nil {
+			return nil, err
+		}
 	}
 	return b.received(l, in)
 }
