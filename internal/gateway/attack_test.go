@@ -287,7 +287,6 @@ func TestCommandsInQuotations(t *testing.T) {
 	for i, body := range []string{
 		"> /close\n> /note\n>\n> does what?\n\nIt closes.",
 		"It closes.\n\n> /close\n> /note",
-		"It closes:\n/close\n\n> /note",
 	} {
 		r.comes(r.answering(cp, alice, "", plainPart(body)))
 		a := slicesOf(r.due(), store.OutAnswer)
