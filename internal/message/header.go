@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,7 @@ type headerScan struct {
 	cut     bool  // a limit was reached
 	postal  bool  // an mbox From_ line was stepped over
 	lost    bool  // the last field was not kept: nor are its continuations
+	vital   bool  // the last field is kept beyond the limits
 }
 
 // fieldSpan says where a field lies in the text of a scan, and in the source.
@@ -102,7 +104,7 @@ func (s *headerScan) extend(l *line) {
 	}
 	f := &s.fields[len(s.fields)-1]
 	f.length = l.end - f.offset
-	if s.octets > maxHeader || len(s.text)-f.value+len(l.text) > maxField {
+	if s.octets > maxHeader && !s.vital || len(s.text)-f.value+len(l.text) > maxField {
 		s.cut = true
 		return
 	}
@@ -129,16 +131,40 @@ func (s *headerScan) field(l *line) {
 	}
 	s.flush()
 	s.seen++
-	s.lost = len(s.fields) >= maxFields || s.octets > maxHeader
-	if s.lost {
+	s.vital = false
+	if s.lost = len(s.fields) >= maxFields || s.octets > maxHeader; s.lost {
 		s.cut = true
-		return
+		if s.vital = s.needs(name); !s.vital {
+			return
+		}
+		s.lost = false
 	}
 	if s.sieve != nil && !s.sieve(name) {
 		s.lost = true
 		return
 	}
 	s.append(name, value, l, int64(len(l.text)-len(text)))
+}
+
+// vitalFields are kept once wherever they stand: without them nobody knows
+// whose mail it is, and what it answers. They are as long as maxField allows,
+// so that this, too, has its bound.
+var vitalFields = [...]string{
+	"From", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+	"Content-Type", "Content-Transfer-Encoding", "Auto-Submitted",
+}
+
+// needs reports whether a field is a vital one that is not there yet.
+func (s *headerScan) needs(name []byte) bool {
+	for _, vital := range vitalFields {
+		if !strings.EqualFold(string(name), vital) {
+			continue
+		}
+		return !slices.ContainsFunc(s.fields, func(f fieldSpan) bool {
+			return strings.EqualFold(f.known, vital) || f.known == "" && strings.EqualFold(string(s.text[f.name:f.value]), vital)
+		})
+	}
+	return false
 }
 
 // append keeps a field; mark is how many octets of the line stand before it.
