@@ -95,7 +95,10 @@ func (p *addressParser) bracket(s string) int {
 		}
 		n = end
 	}
-	inner := strings.Map(dropSpace, s[1:end])
+	inner := strings.TrimSpace(s[1:end])
+	if !strings.HasPrefix(inner, `"`) || !strings.Contains(inner, "\"@") {
+		inner = strings.Map(dropSpace, inner) // a quoted local part keeps its blanks
+	}
 	if !p.angled || strings.ContainsRune(inner, '@') {
 		p.angle, p.angled = inner, true
 	}
@@ -159,13 +162,20 @@ func (p *addressParser) show(name string) string {
 	if strings.Contains(s, "  ") || !asciiText(s) {
 		s = strings.Join(strings.Fields(s), " ")
 	}
-	for len(s) > 1 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
-		s = strings.TrimSpace(s[1 : len(s)-1])
-	}
+	s = unquotedName(s)
 	if strings.Trim(s, `<>"',;`) == "" {
 		return "" // stray marks name nobody
 	}
 	return clip(s, maxName)
+}
+
+// unquotedName is a name without the quotes around it that some programs take
+// for a part of it.
+func unquotedName(s string) string {
+	for len(s) > 1 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
+		s = strings.TrimSpace(s[1 : len(s)-1])
+	}
+	return s
 }
 
 // cleanAddress is an addr-spec without what does not belong to it: a source
@@ -214,6 +224,9 @@ func bareAddress(s string) (addr, rest string) {
 	fields := strings.Fields(s)
 	for i := len(fields) - 1; i >= 0; i-- {
 		f := strings.Trim(fields[i], "<>[]{}'\"")
+		if strings.Contains(f, "@[") {
+			f += "]" // it belongs to the address
+		}
 		at := strings.IndexByte(f, '@')
 		if at > 0 && at < len(f)-1 {
 			others := append(append([]string{}, fields[:i]...), fields[i+1:]...)

@@ -144,6 +144,8 @@ func TestAddresses(t *testing.T) {
 		{"<mailto:a@b.example>", "|a@b.example"},
 		{"<@relay.example:a@b.example>", "|a@b.example"},
 		{"jane at b.example (Jane)", "Jane|jane@b.example"},
+		{`Jane <"jane doe"@b.example>`, `Jane|"jane doe"@b.example`},
+		{`jane@[192.0.2.1], <joe@[192.0.2.1]>`, `|jane@[192.0.2.1] |joe@[192.0.2.1]`},
 		{`"quoted local"@b.example`, `|"quoted local"@b.example`},
 		{"Jane < a@b.example >", "Jane|a@b.example"},
 		{"jdöe@mächine.example", "|jdöe@mächine.example"},

@@ -110,8 +110,10 @@ func mailboxTokens(a threads.Address, column int) []string {
 	return append(phrase(name, column), "<"+addr+">")
 }
 
+// shortName is a name as we write it: with single blanks and without quotes
+// around it, since readers take those off, and not too long.
 func shortName(name string) string {
-	name = headText(name)
+	name = unquotedName(strings.Join(strings.Fields(headText(name)), " "))
 	if utf8.RuneCountInString(name) > nameRunes {
 		name = strings.TrimSpace(string([]rune(name)[:nameRunes-1])) + "…"
 	}
