@@ -25,7 +25,7 @@ func (b *batch) replyAddress(c threads.Conversation, engineer string) (string, e
 	token, err := b.token(threads.Token{
 		Kind: threads.TokenReply, Engineer: engineer, Conversation: c.ID, Generation: gen,
 	}, engineer, c.ID, gen)
-	return b.g.names.Address(token), err
+	return b.g.address(token), err
 }
 
 // tokenID is the id that stands second in References of mail to an engineer.
@@ -290,7 +290,7 @@ func (b *batch) hopeless(m store.OutMail, p store.DeliveryHurdle) error {
 // mailtos turns actions into links: a mail with the command in its body, to
 // the address that authenticates it.
 func (b *batch) mailtos(to, subject string, actions []action) []message.Link {
-	if b.g.cfg.ReplyTemplate == "" {
+	if !b.g.tokensArrive() {
 		return nil // only a reply carries a token then
 	}
 	var links []message.Link

@@ -26,6 +26,11 @@ func (b *batch) delivery(d store.Delivery) error {
 	if err := b.told(m, d.Results...); err != nil {
 		return err
 	}
+	for _, r := range d.Results {
+		if err := b.travels(m, r); err != nil {
+			return err
+		}
+	}
 	if err := b.fileSent(&m, d.Results); err != nil {
 		return err
 	}
@@ -168,7 +173,7 @@ func (b *batch) unknown(m store.OutMail) error {
 
 // comesBack reports whether a copy of this mail would come back.
 func (g *Gateway) comesBack(m store.OutMail) bool {
-	return m.OwnCopy != "" || g.cfg.OwnCopy == CopyByRelay
+	return m.OwnCopy != "" || g.ownCopy() == CopyByRelay
 }
 
 // returned handles our own copy: the relay took the mail, in the transaction

@@ -19,5 +19,5 @@
 // about herself, budget.go where automatic mail ends; effects.go does what a
 // step asked for, and turns
 // it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
-// queues that, and words.go holds the sentences people read.
+// queues that, habits.go is what the mail servers were seen to do, and words.go holds the sentences people read.
 package gateway

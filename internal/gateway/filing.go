@@ -29,5 +29,5 @@ func (b *batch) filedByUs(m *store.OutMail) bool {
 	if m.OwnRefused != "" {
 		return true
 	}
-	return b.g.cfg.OwnCopy == CopyByAppend && m.Kind == store.OutAnswer
+	return b.g.ownCopy() == CopyByAppend && m.Kind == store.OutAnswer
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"postroom/internal/message"
@@ -35,6 +36,7 @@ type Config struct {
 	Folder        string   // the followed folder
 	Also          []string // further folders, mail of which is recorded
 	OwnCopy       OwnCopy
+	OwnCopyOpen   bool // OwnCopy is a guess, until the provider is known
 	MarkSeen      bool
 	FileClosed    bool // whether the mail of closed conversations is moved away
 	Stale         threads.Stale
@@ -78,9 +80,12 @@ type Gateway struct {
 	clock  time.Time // the newest time seen
 	load   map[string]int
 	lib    *library
+	habits Habits
 	// wary is how many of the records that were there at the start are still
 	// taken one by one: one of them may be what ended the process before.
 	wary int
+
+	adopted atomic.Pointer[Habits]
 
 	mu      sync.Mutex
 	waiters map[string]chan error // admin requests that wait for their end
@@ -195,6 +200,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 
 // take fires the timers that are due and returns the next records.
 func (g *Gateway) take() (records []store.InboxRecord, err error) {
+	g.adopt()
 	if err := g.clockSet(); err != nil {
 		return nil, fmt.Errorf("looking at the clock: %w", err)
 	}

@@ -102,12 +102,12 @@ func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, e
 	case n.Hold != "":
 		t := threads.Token{Kind: threads.TokenHeld, Engineer: n.Engineer, Conversation: c.ID, Hold: n.Hold}
 		token, err := b.token(t, n.Engineer, n.Hold)
-		return b.g.names.Address(token), err
+		return b.g.address(token), err
 	case c.ID != 0:
 		return b.replyAddress(c, n.Engineer)
 	}
 	token, err := b.token(threads.Token{Kind: threads.TokenPersonal, Engineer: n.Engineer}, n.Engineer)
-	return b.g.names.Address(token), err
+	return b.g.address(token), err
 }
 
 // quoted is the text a notice gives back: the mail in hand, else what was

@@ -40,7 +40,7 @@ func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
 	k := o.known
 	k.Conversation, k.OutID, k.MessageID = c.ID, m.ID, m.MessageID
 	b.after = append(b.after, func() { b.g.logQueued(m) })
-	if b.g.cfg.OwnCopy != CopyNone {
+	if b.g.ownCopy() != CopyNone {
 		sent, err := b.asSent(o)
 		if err != nil {
 			return err
@@ -60,29 +60,29 @@ func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
 func (b *batch) envelope(c threads.Conversation, m *store.OutMail) error {
 	m.Fallback = b.g.cfg.Support.Addr
 	m.EnvelopeFrom = m.Fallback
-	if b.g.cfg.ReplyTemplate != "" {
+	if b.g.tokensArrive() {
 		bounce, err := b.token(threads.Token{Kind: threads.TokenBounce, Conversation: c.ID, OutID: m.ID}, m.ID)
 		if err != nil {
 			return err
 		}
-		m.EnvelopeFrom = b.g.names.Address(bounce)
+		m.EnvelopeFrom = b.g.address(bounce)
 	}
 	return b.ownAddress(m)
 }
 
 // ownAddress sets the address our own copy of the next transaction comes to.
 func (b *batch) ownAddress(m *store.OutMail) error {
-	if b.g.cfg.OwnCopy != CopyByBcc {
+	if b.g.ownCopy() != CopyByBcc {
 		return nil
 	}
 	m.OwnCopy = b.g.cfg.Support.Addr
-	if b.g.cfg.ReplyTemplate != "" {
+	if b.g.tokensArrive() {
 		t := threads.Token{Kind: threads.TokenCopy, Conversation: threads.ID(m.Conversation), OutID: m.ID, Generation: m.CopyNo}
 		own, err := b.token(t, m.ID, m.CopyNo)
 		if err != nil {
 			return err
 		}
-		m.OwnCopy = b.g.names.Address(own)
+		m.OwnCopy = b.g.address(own)
 	}
 	return nil
 }

@@ -12,11 +12,15 @@ import (
 
 // found reads what came back, and removes it.
 func (p *Prober) found(box *imapsync.Lookup, r *Report, a *attempt, hits []imapsync.Hit) {
-	r.CameBack, r.Seconds = true, p.cfg.Now().Sub(a.sent).Round(time.Millisecond).Seconds()
+	a.back = true
 	if a.to != p.cfg.Support {
 		r.PlusAddressing = PlusYes
 	}
-	r.read(a, hits[0].Header)
+	if !r.CameBack {
+		r.CameBack, r.Seconds = true, p.cfg.Now().Sub(a.sent).Round(time.Millisecond).Seconds()
+		r.RelayWords = a.sub.Recipients[0].Reply
+		r.read(a, hits[0].Header)
+	}
 	if filed, err := box.Find(true, "Subject", a.mark); err == nil {
 		r.FilesSent = len(filed) > 0
 	}

@@ -60,6 +60,7 @@ type attempt struct {
 	mark   string // stands in its subject
 	sub    smtpout.Submission
 	sent   time.Time
+	back   bool
 }
 
 // Run logs in to both servers, sends a probe and waits for it. A failure is
@@ -114,8 +115,11 @@ func (p *Prober) send(ctx context.Context, r *Report, plus bool) (*attempt, erro
 	if a.sub.Sent() {
 		return a, nil
 	}
-	if a.to != p.cfg.Support {
-		r.PlusAddressing, r.PlusWords = PlusNo, a.sub.Recipients[0].Reply
+	if rc := a.sub.Recipients[0]; a.to != p.cfg.Support {
+		r.PlusWords = rc.Reply
+		if rc.State == store.OutFailed && rc.Code >= 500 { // else it may take one later
+			r.PlusAddressing = PlusNo
+		}
 		return p.send(ctx, r, false)
 	}
 	r.problem("the relay does not take mail from %s to itself: %s", p.cfg.Support, words(a.sub.Recipients[0]))
@@ -146,29 +150,24 @@ func subject(mark string) string { return "Postroom probe " + mark }
 
 // await looks for the probe until it is there or the patience is over. A
 // plus-address that nothing comes back to by half-time is tried against the
-// plain one.
+// plain one, and leads nowhere if only that one's mail is there in the end.
 func (p *Prober) await(ctx context.Context, box *imapsync.Lookup, r *Report, list []*attempt) error {
 	began := p.cfg.Now()
 	tick := time.NewTicker(p.cfg.Every)
 	defer tick.Stop()
-	for len(list) > 0 {
-		for _, a := range list {
-			hits, err := box.Find(false, "Subject", a.mark)
-			if err != nil {
-				r.problem("looking for the probe: %v", err)
-				return nil
-			}
-			if len(hits) > 0 {
-				p.found(box, r, a, hits)
-				return p.tidy(box, list)
-			}
-		}
-		waited := p.cfg.Now().Sub(began)
-		if waited >= p.cfg.Patience {
-			r.problem("the probe was taken by the relay and did not come back within %v", p.cfg.Patience)
+	for {
+		left, err := p.look(box, r, list)
+		if err != nil {
+			r.problem("looking for the probe: %v", err)
 			return nil
 		}
-		if r.PlusAddressing == PlusUnclear && len(list) == 1 && waited >= p.cfg.Patience/2 {
+		waited := p.cfg.Now().Sub(began)
+		if len(left) == 0 || r.PlusAddressing == PlusYes || waited >= p.cfg.Patience {
+			p.judge(r, left)
+			p.tidy(box, list)
+			return nil
+		}
+		if len(list) == 1 && list[0].to != p.cfg.Support && waited >= p.cfg.Patience/2 {
 			second, err := p.send(ctx, r, false)
 			if err != nil {
 				return err
@@ -176,7 +175,6 @@ func (p *Prober) await(ctx context.Context, box *imapsync.Lookup, r *Report, lis
 			if second != nil {
 				list = append(list, second)
 			}
-			r.PlusAddressing = PlusNo
 		}
 		select {
 		case <-ctx.Done():
@@ -184,11 +182,39 @@ func (p *Prober) await(ctx context.Context, box *imapsync.Lookup, r *Report, lis
 		case <-tick.C:
 		}
 	}
-	return nil
+}
+
+// look reads those of the list that are there, and returns the others.
+func (p *Prober) look(box *imapsync.Lookup, r *Report, list []*attempt) (left []*attempt, err error) {
+	for _, a := range list {
+		if a.back {
+			continue
+		}
+		hits, err := box.Find(false, "Subject", a.mark)
+		if err != nil {
+			return nil, err
+		}
+		if len(hits) == 0 {
+			left = append(left, a)
+			continue
+		}
+		p.found(box, r, a, hits)
+	}
+	return left, nil
+}
+
+// judge says what it means that some did not come back.
+func (p *Prober) judge(r *Report, left []*attempt) {
+	switch {
+	case !r.CameBack:
+		r.problem("the probe was taken by the relay and did not come back within %v", p.cfg.Patience)
+	case r.PlusAddressing == PlusUnclear && len(left) > 0:
+		r.PlusAddressing = PlusNo
+	}
 }
 
 // tidy removes what came of earlier mails of the same probe.
-func (p *Prober) tidy(box *imapsync.Lookup, list []*attempt) error {
+func (p *Prober) tidy(box *imapsync.Lookup, list []*attempt) {
 	for _, a := range list {
 		hits, err := box.Find(false, "Subject", a.mark)
 		if err == nil && len(hits) > 0 {
@@ -198,5 +224,4 @@ func (p *Prober) tidy(box *imapsync.Lookup, list []*attempt) error {
 			p.log.Warn("a probe stays in the mailbox", "subject", subject(a.mark), "err", err)
 		}
 	}
-	return nil
 }

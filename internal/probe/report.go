@@ -12,8 +12,8 @@ type Plus string
 // What can be known of them.
 const (
 	PlusYes     Plus = "yes"        // a mail to one came back
-	PlusNo      Plus = "no"         // only a mail to the plain address did, or the relay refused one
-	PlusUnclear Plus = "unclear"    // nothing came back
+	PlusNo      Plus = "no"         // only a mail to the plain address did, or the relay refused one for good
+	PlusUnclear Plus = "unclear"    // nothing came back, or the relay does not take one just now
 	PlusUnset   Plus = "not set up" // support.reply_address is not set
 )
 
@@ -29,6 +29,7 @@ type Report struct {
 	MessageID      string   `json:"message_id"`
 	ArrivedAs      string   `json:"arrived_as"` // its Message-ID in the mailbox
 	MessageIDKept  bool     `json:"message_id_kept"`
+	RelayWords     string   `json:"relay_words"` // when it took the probe
 	ReferencesKept bool     `json:"references_kept"`
 	PlusAddressing Plus     `json:"plus_addressing"`
 	PlusWords      string   `json:"plus_words"` // the relay's, when it refused one
@@ -78,6 +79,8 @@ func (r *Report) Sentences() []string {
 		say("Addresses with a token reach the mailbox.")
 	case PlusNo:
 		say("Addresses with a token do NOT reach the mailbox%s: leave support.reply_address out, or set it to an address that does.", because(r.PlusWords))
+	case PlusUnclear:
+		say("Whether addresses with a token reach the mailbox is not clear%s.", because(r.PlusWords))
 	case PlusUnset:
 		say("Addresses with a token are not set up (support.reply_address): tokens stand in Message-ID and References alone.")
 	}

@@ -170,6 +170,14 @@ func (w *watch) probed(problem string) (before string) {
 	return before
 }
 
+// noTokens notes the probe that found that addresses with a token lead
+// nowhere; the zero time that they are fine.
+func (w *watch) noTokens(found time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tokenless = found
+}
+
 func (w *watch) rotationBad(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -198,7 +206,7 @@ func (w *watch) problems() []string {
 	}
 	if !w.tokenless.IsZero() {
 		list = append(list, "support.reply_address is not used: the probe of "+w.tokenless.Format(time.RFC3339)+
-			" found that mail to it does not reach the mailbox; mend or remove it, run `postroom check --online`, and start again")
+			" found that mail to it does not reach the mailbox; mend or remove it, then run `postroom check --online`")
 	}
 	if w.rotationErr != "" {
 		list = append(list, "the rotation file: "+w.rotationErr)

@@ -26,7 +26,8 @@ const probePatience = 5 * time.Minute
 // errProbing says that a probe is on its way already.
 var errProbing = errors.New("a probe is on its way already; try again when it is back")
 
-// Probe sends a probe, keeps what it finds, and returns it. One at a time.
+// Probe sends a probe, keeps and uses what it finds, and returns it. One at a
+// time.
 func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
 	if !s.probing.TryLock() {
 		return probe.Report{}, errProbing
@@ -36,20 +37,37 @@ func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, keepReport(s.st, r)
+	kept, err := keepReport(s.st, r)
+	if err == nil {
+		s.adopt(kept)
+	}
+	return r, err
 }
 
-// keepReport stores what is good to know at the next start: that of a probe
-// which did not come back is nothing.
-func keepReport(st *store.Store, r probe.Report) error {
-	if !r.CameBack {
-		return nil
-	}
-	err := st.Update(func(tx *store.Tx) error { return tx.SetMeta(probeKey, r) })
+// keepReport stores what is good to know from now on, and returns it: that of
+// a probe which did not come back is nothing, and what it left unclear is as
+// it was.
+func keepReport(st *store.Store, r probe.Report) (kept probe.Report, err error) {
+	err = st.Update(func(tx *store.Tx) error {
+		var before probe.Report
+		had, err := tx.Meta(probeKey, &before)
+		if err != nil {
+			return err
+		}
+		kept = r
+		switch {
+		case !r.CameBack:
+			kept = before
+			return nil
+		case r.PlusAddressing == probe.PlusUnclear && had:
+			kept.PlusAddressing, kept.PlusWords = before.PlusAddressing, before.PlusWords
+		}
+		return tx.SetMeta(probeKey, kept)
+	})
 	if err != nil {
-		return fmt.Errorf("keeping what the probe found: %w", err)
+		return kept, fmt.Errorf("keeping what the probe found: %w", err)
 	}
-	return nil
+	return kept, nil
 }
 
 // learned is what the last probe that came back has found.
@@ -64,16 +82,19 @@ func learned(st *store.Store) (r probe.Report, err error) {
 	return r, nil
 }
 
-// withLearned lets what a probe found decide where the configuration leaves it
-// open, and where what it says does not work.
-func withLearned(c gateway.Config, set config.SentCopy, r probe.Report) gateway.Config {
-	if set == config.SentCopyAuto && r.FilesSent {
-		c.OwnCopy = gateway.CopyByRelay
+// adopt lets what a probe found decide where the configuration leaves it open,
+// and where what it says does not work.
+func (s *Service) adopt(r probe.Report) {
+	h := gateway.Habits{FilesSent: r.FilesSent, NoTokens: r.PlusAddressing == probe.PlusNo}
+	if !r.MessageIDKept {
+		h.Rewrites = gateway.RewritingOf(r.RelayWords, r.ArrivedAs)
 	}
-	if r.PlusAddressing == probe.PlusNo {
-		c.ReplyTemplate = "" // tokens stand in Message-ID and References alone
+	s.think.Adopt(h)
+	noted := time.Time{}
+	if h.NoTokens && s.cfg.Support.ReplyAddress != "" {
+		noted = r.At
 	}
-	return c
+	s.watch.noTokens(noted)
 }
 
 // newProber makes a prober over the two ends of the mail server.
@@ -159,5 +180,6 @@ func CheckOnline(ctx context.Context, cfg *config.Config, seams Seams, patience 
 	if err != nil {
 		return r, err
 	}
-	return r, keepReport(st, r)
+	_, err = keepReport(st, r)
+	return r, err
 }

@@ -77,10 +77,7 @@ func (s *Service) build() error {
 	if err != nil {
 		return err
 	}
-	sm, thinkCfg := s.seams, withLearned(gatewayConfig(s.cfg), s.cfg.SMTP.SentCopy, known)
-	if thinkCfg.ReplyTemplate != s.cfg.Support.ReplyAddress {
-		s.watch.tokenless = known.At
-	}
+	sm, thinkCfg := s.seams, gatewayConfig(s.cfg)
 	if sm.LookupTXT != nil {
 		thinkCfg.Vouch = true
 		s.vouch = auth.NewChecker(sm.Log, s.st, sm.LookupTXT, sm.Now, s.cfg.Engineers.AuthservID)
@@ -88,6 +85,7 @@ func (s *Service) build() error {
 	if s.think, err = gateway.New(sm.Log, thinkCfg, s.st, rot, sm.Now, s.watch); err != nil {
 		return err
 	}
+	s.adopt(known)
 	s.prober = newProber(s.cfg, sm, s.st, s.in, s.out, probePatience)
 	s.second, err = s.secondPath()
 	return err

@@ -53,7 +53,8 @@ func gatewayConfig(c *config.Config) gateway.Config {
 	return gateway.Config{
 		Support:       threads.Address{Name: c.Support.Name, Addr: c.Support.Address},
 		ReplyTemplate: c.Support.ReplyAddress, FromName: c.Support.FromName,
-		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, Also: c.IMAP.Also, OwnCopy: ownCopy(c.SMTP.SentCopy), FileClosed: c.IMAP.ClosedFolder != "",
+		Footer: string(c.Engineers.Footer), Folder: c.IMAP.Folder, Also: c.IMAP.Also, FileClosed: c.IMAP.ClosedFolder != "",
+		OwnCopy: ownCopy(c.SMTP.SentCopy), OwnCopyOpen: c.SMTP.SentCopy == config.SentCopyAuto,
 		AuthservID: c.Engineers.AuthservID, Demand: c.Engineers.Trust == config.TrustTokenDKIM,
 		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, WarnAfter: c.SMTP.WarnAfter, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
 		HistoryWait: historyWait,
