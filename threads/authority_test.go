@@ -145,7 +145,9 @@ func TestOwnAndTwin(t *testing.T) {
 		{"another sender", func(m *Mail) { m.From[0].Addr = "jane@client.example" }, Where{Sent: true}, "7.4.0", false},
 		{"relay's id, to its copy address", func(m *Mail) { m.MessageID = "<ses@amazon>" }, Where{}, "7.4.0", true},
 		{"relay's id, in Sent", func(m *Mail) { m.MessageID = "<ses@amazon>" }, Where{Sent: true}, "", true},
-		{"relay's id, nothing else", func(m *Mail) { m.MessageID = "<ses@amazon>" }, Where{}, "", false},
+		{"relay's id, to the support address itself", func(m *Mail) { m.MessageID = "<ses@amazon>" }, Where{}, "", true},
+		{"relay's id, there, another body", func(m *Mail) { m.MessageID, m.BodyDigest = "<ses@amazon>", "b2" }, Where{}, "", false},
+		{"relay's id, there, other references", func(m *Mail) { m.MessageID, m.References = "<ses@amazon>", nil }, Where{}, "", false},
 		{"relay's id, other references", func(m *Mail) { m.MessageID, m.References = "<ses@amazon>", nil }, Where{Sent: true}, "", false},
 	} {
 		c := *sent

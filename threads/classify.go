@@ -8,10 +8,11 @@ type Where struct {
 }
 
 // Own returns the mail of ours that this is, come back: its sender is us and
-// date, subject and body are what we sent. It must besides have come to its
-// copy address, lie in Sent, or have our Message-ID; under a foreign
-// Message-ID its References must be ours too. A mail that merely names our
-// ids is a customer's.
+// date, subject and body are what we sent; under a foreign Message-ID its
+// References must be ours too. Where it lies does not count then: without
+// plus-addresses our copy comes to the support address, and taken for somebody
+// else's it would go round and round. A mail that merely names our ids is a
+// customer's.
 //
 // One with our Message-ID that came to its own copy address, or lies in Sent,
 // is ours whatever its body: only the relay was ever told that address, and
@@ -29,11 +30,7 @@ func Own(ix Index, n Names, m *Mail, f Found, w Where) (Known, bool) {
 		}
 	}
 	for _, k := range ix.ID(SentDigest(m)) {
-		ours := k.MessageID == m.MessageID
-		if !ours && k.References != ReferencesDigest(m) {
-			continue
-		}
-		if ours || w.Sent || f.OutID == k.OutID {
+		if k.MessageID == m.MessageID || k.References == ReferencesDigest(m) {
 			return k, true
 		}
 	}

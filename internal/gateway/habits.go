@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"postroom/internal/store"
-	"postroom/threads"
 )
 
 // Habits are what the mail servers were seen to do, where the configuration
@@ -103,9 +102,8 @@ func (b *batch) travels(m store.OutMail, r store.Recipient) error {
 	}
 	for _, k := range b.tx.Index().ID(m.MessageID) {
 		if k.OutID == m.ID {
-			return b.tx.AddKnown(id, threads.Known{
-				Kind: k.Kind, Conversation: k.Conversation, Event: k.Event, Engineer: k.Engineer, Generation: k.Generation, OutID: k.OutID, MessageID: k.MessageID,
-			})
+			k.MessageID = m.MessageID
+			return b.tx.AddKnown(id, k)
 		}
 	}
 	return nil
