@@ -62,9 +62,21 @@ func foreign(ix Index, m *Mail, conv ID) bool {
 	if len(runs) < toldRuns || !slices.Contains(ix.Traces(trace(traceQuote, topic)), conv) {
 		return false
 	}
-	return !slices.ContainsFunc(runs, func(r string) bool {
-		return slices.Contains(ix.Traces(trace(traceQuote, topic, r)), conv)
-	})
+	said := func(r string) bool { return slices.Contains(ix.Traces(trace(traceQuote, topic, r)), conv) }
+	// Of a long exchange the sample may hold nothing but lines that say who
+	// wrote when: what stands in the outermost quotation is asked for itself.
+	return !slices.ContainsFunc(runs, said) && !slices.ContainsFunc(sampleRuns(outerLines(m.Text), askedRuns), said)
+}
+
+// outerLines are the lines of the quotation that is not itself quoted.
+func outerLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimLeft(line, " "), ">"); ok && !strings.HasPrefix(strings.TrimLeft(rest, " "), ">") {
+			b.WriteString(rest)
+		}
+	}
+	return b.String()
 }
 
 // markedLines are the lines of a text that bear a quotation mark (RFC 3676
