@@ -102,6 +102,8 @@ func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	}
 	acct, local := s.world.recipient(to)
 	switch {
+	case s.world.opts.Sender == OwnSenderAtRcpt && s.foreign(s.from):
+		return refusal(553, 5, 7, 1, "<"+s.from+">: Sender address rejected: not owned by user "+s.acct.address)
 	case acct != nil:
 	case local:
 		return refusal(550, 5, 1, 1, "User unknown")
@@ -136,6 +138,9 @@ func (s *smtpSession) Data(r io.Reader) error {
 	}
 	if s.world.opts.Sender == OwnSenderAtData && s.foreign(s.from) {
 		return refusal(554, 5, 2, 252, "SendAsDenied; not allowed to send as this sender")
+	}
+	if s.world.opts.Sender == RewriteSender && s.foreign(s.from) {
+		s.from = s.acct.address
 	}
 	id, err := s.world.accept(s.transaction(raw.Bytes()), s.how())
 	if err != nil {

@@ -76,6 +76,11 @@ const (
 	// OwnSenderAtData refuses it only after the mail was transferred
 	// (554 5.2.252).
 	OwnSenderAtData
+	// OwnSenderAtRcpt refuses it as the answer to each RCPT (553 5.7.1).
+	OwnSenderAtRcpt
+	// RewriteSender takes a foreign one and puts the account's address in its
+	// place.
+	RewriteSender
 )
 
 // World is the accounts, their mailboxes and the servers in front of them. All
