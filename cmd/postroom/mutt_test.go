@@ -208,8 +208,11 @@ On @, Zoë Müller wrote:
 	alice.keys(onTop("It is on its way: answer-redirected."), newest+"<reply>"+done)
 	tw.find("answer-redirected", tw.customers[2])
 
-	// Alice redirects a copy back to the support: nobody gets anything of it.
+	// Alice redirects a copy back to the support, and forwards one to it: the
+	// first is her own mail come back, the second a mail like any other.
 	alice.keys("true", newest+"<bounce-message>"+supportAddr+"<enter><quit>")
+	alice.keys(onTop("For the records: line-forwarded."), newest+"<forward-message>"+supportAddr+"<enter>"+done)
+	tw.find("line-forwarded", tw.engineers[0])
 	zoe.compose(supportAddr, "Something else", "And now it sings: line-six.")
 	tw.find("line-six", tw.engineers[0])
 
@@ -223,8 +226,11 @@ On @, Zoë Müller wrote:
 			}
 		}
 	}
+	for name, p := range map[string]*person{"zoe": tw.customers[0], "jan": tw.customers[1], "mia": tw.customers[2]} {
+		tw.checkMailbox(p, name)
+	}
 	// Jan got what was forwarded, what he redirected, and the answer to it.
-	for p, want := range map[*person]int{tw.customers[0]: 3, tw.customers[1]: 3, tw.customers[2]: 1, tw.engineers[0]: 5} {
+	for p, want := range map[*person]int{tw.customers[0]: 3, tw.customers[1]: 3, tw.customers[2]: 1, tw.engineers[0]: 6} {
 		if n := len(tw.inbox(p.address)); n != want {
 			t.Errorf("%s got %d mails, not %d", p.name, n, want)
 		}
