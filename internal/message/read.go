@@ -20,9 +20,9 @@
 // Composing gives a [Recipe]: literal octets and ranges of the source, rendered
 // as a stream when the mail is sent. Which header field stands in which kind
 // of mail is one table, in headers.go; copy.go, answer.go, notice.go and
-// stub.go make the four kinds. An answer is built anew from an allow-list,
-// scrubbed (scrub.go, cleanhtml.go), and looked at once more as its recipient
-// will see it (leak.go).
+// stub.go make the four kinds; seat.go finds the place of a footer. An answer
+// is built anew from an allow-list, scrubbed (scrub.go, cleanhtml.go), and
+// looked at once more as its recipient will see it (leak.go, machines.go).
 package message
 
 import (
