@@ -163,8 +163,8 @@ func stranger(ix Index, n Names, r *Rotation, m *Mail, f Found, proofs []proof) 
 			}
 		default:
 			a.Doubt, a.Owner, a.Conversation = WhyForged, p.engineer, p.conv
-			a.Reason = "it carries a token of " + nameOf(r, p.engineer) + " but is from another address; " +
-				"if the address is hers, add it to her aliases in the rotation file"
+			a.Reason = "it carries a token of " + nameOf(r, p.engineer) + " but is from an address that the rotation file does not list as hers; " +
+				"if it is, add it to her entry there (aliases = [" + strconv.Quote(m.Sender().Addr) + "]) and let the mail go"
 		}
 	}
 	return a

@@ -285,6 +285,11 @@ func TestReleaseAfterTheAliasWasAdded(t *testing.T) {
 	r, cp := waiting(t, nil)
 	r.comes(r.reply(cp, "a.ng@home.example", "Use water."))
 	id := r.holds()[0].ID
+	for _, who := range []string{alice, ops} {
+		if n := r.one(store.OutNotice, who); !strings.Contains(flat(n.Mail.Text), `aliases = ["a.ng@home.example"]`) {
+			t.Errorf("%s is not told how to add it:\n%s", who, n.Mail.Text)
+		}
+	}
 	if err := r.ask(VerbRelease, "hold", id); err == nil {
 		t.Fatal("a stranger's mail was released")
 	}
