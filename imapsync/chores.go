@@ -102,7 +102,7 @@ func (f *follower) sort(list []store.Chore) (todo map[store.ChoreKind][]store.Ch
 func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKind, chores []store.Chore) (done []store.Chore, err error) {
 	switch kind {
 	case store.ChoreSeen:
-		err = s.addFlag(uidsOf(chores), imap.FlagSeen)
+		err = f.markSeen(s, chores)
 	case store.ChoreAnswered:
 		err = s.addFlag(uidsOf(chores), imap.FlagAnswered)
 	case store.ChoreFileSent:
@@ -170,15 +170,7 @@ func without(all, some []store.Chore) []store.Chore {
 }
 
 // addFlag sets a flag. Messages that are gone are no error.
-func (s *session) addFlag(uids []uint32, flag imap.Flag) error {
-	s.conn.arm(s.timeout)
-	defer s.conn.arm(0)
-	flags := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}
-	if err := s.c.Store(uidSet(uids), flags, nil).Close(); err != nil {
-		return fmt.Errorf("setting %s: %w", flag, err)
-	}
-	return nil
-}
+func (s *session) addFlag(uids []uint32, flag imap.Flag) error { return s.addFlagTo(uids, flag, 0) }
 
 // move moves messages and makes the target folder when it is not there. Only
 // for servers with MOVE (RFC 6851).

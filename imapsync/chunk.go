@@ -178,6 +178,7 @@ func (b *batch) describe() error {
 	if b.metas, err = b.s.metadata(b.uids); err != nil {
 		return err
 	}
+	b.f.mark(b.metas)
 	if err := b.dropGone(b.undescribed()); err != nil {
 		return err
 	}

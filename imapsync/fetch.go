@@ -19,6 +19,8 @@ type meta struct {
 	date time.Time // INTERNALDATE; zero: not known
 	size int64     // RFC822.SIZE; -1: not known
 	seen bool
+	// modSeq is 0 where the server has no CONDSTORE.
+	modSeq uint64
 }
 
 // Only items whose answers are simple are ever asked for. ENVELOPE and
@@ -61,7 +63,7 @@ func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(*imapcli
 // of flags, which a FETCH by UID cannot be told from.
 func (s *session) metadata(uids []uint32) (map[uint32]meta, error) {
 	found := make(map[uint32]meta, len(uids))
-	err := s.fetch(uids, &metaItems, func(msg *imapclient.FetchMessageData) error {
+	err := s.fetch(uids, s.described(), func(msg *imapclient.FetchMessageData) error {
 		if m := readMeta(msg); m.uid != 0 && m.size >= 0 {
 			found[m.uid] = m
 		}
@@ -86,6 +88,8 @@ func (m *meta) take(item imapclient.FetchItemData) {
 		m.date = item.Time
 	case imapclient.FetchItemDataRFC822Size:
 		m.size = item.Size
+	case imapclient.FetchItemDataModSeq:
+		m.modSeq = item.ModSeq
 	case imapclient.FetchItemDataFlags:
 		m.seen = slices.ContainsFunc(item.Flags, func(f imap.Flag) bool {
 			return strings.EqualFold(string(f), string(imap.FlagSeen))

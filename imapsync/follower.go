@@ -38,6 +38,7 @@ type follower struct {
 	limit    int // mails in the next chunk; halved by a broken connection
 	oldLimit int // the same for the history
 	suspects map[uint32]suspect
+	marks    map[uint32]uint64 // MODSEQ up to which a message is as we know it
 	askers   map[uint32]string // who asked for a mail that is fetched later
 	// lastWhole is when a mail came whole: the server works.
 	lastWhole time.Time
@@ -69,7 +70,7 @@ func newFollower(y *Syncer, folder string) *follower {
 // forget drops what was learned about single UIDs.
 func (f *follower) forget() {
 	f.limit, f.oldLimit = f.y.cfg.ChunkMails, f.y.cfg.HistoryRange
-	f.suspects = map[uint32]suspect{}
+	f.suspects, f.marks = map[uint32]suspect{}, nil
 	f.history, f.listed = nil, false
 }
 
