@@ -175,7 +175,10 @@ func TestOneProbe(t *testing.T) {
 			t.Errorf("%d mails were tried before the relay was paused", first)
 		}
 		time.Sleep(59 * time.Minute)
+		synctest.Wait()
+		r.seen.mu.Lock()
 		pauses := len(r.seen.pauses)
+		r.seen.mu.Unlock()
 		if n := r.relay.said("MAIL") - first; n != pauses-1 || pauses < 10 {
 			t.Errorf("%d mails were tried in %d pauses", n, pauses)
 		}

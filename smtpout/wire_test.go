@@ -20,7 +20,6 @@ type canned struct {
 	net.Conn
 	in     io.Reader
 	writes []string
-	closed bool
 }
 
 func (c *canned) Read(p []byte) (int, error) { return c.in.Read(p) }
