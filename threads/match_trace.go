@@ -98,3 +98,18 @@ func BeginsAnew(c *Conversation, m *Mail, active, at time.Time) bool {
 	}
 	return false
 }
+
+// ContinuedIn finds the newest conversation that a mail of the same subject
+// began because the one it was matched to was old; 0 when none did.
+func ContinuedIn(ix Index, old ID, m *Mail) ID { return newest(ix.Traces(anewTrace(old, m))) }
+
+// Continue records that a mail, matched to an old conversation, began id.
+func Continue(r Recorder, old, id ID, m *Mail) error {
+	if t := anewTrace(old, m); t != "" {
+		return r.AddTrace(t, id)
+	}
+	return nil
+}
+
+// anewTrace is "" under a subject that is too general to tell anything.
+func anewTrace(old ID, m *Mail) Trace { return personTrace(traceAnew, old.String(), m.SubjectBase) }

@@ -17,6 +17,7 @@ const (
 	traceQuote   = 'q' // words said under a base subject
 	traceOwn     = 'w' // and who said them
 	traceDigest  = 'd' // a digest that was answered under a base subject
+	traceAnew    = 'n' // an old conversation that was continued under a base subject
 )
 
 func trace(kind byte, parts ...string) Trace {

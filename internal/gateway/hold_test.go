@@ -278,6 +278,14 @@ func TestAutoReplyOpensNothing(t *testing.T) {
 	if o := r.outcome(person); o.Conversation != 2 || r.conversation(2).Linked != 1 {
 		t.Errorf("outcome %+v, linked %d", o, r.conversation(2).Linked)
 	}
+	again := r.comes(r.wrote(jane, "[EXT] another matter", "And more of it.", "In-Reply-To: <m1@client.example>"))
+	third := r.comes(r.wrote(jane, "A third matter", "Something else again.", "In-Reply-To: <m1@client.example>"))
+	if o := r.outcome(again); o.Conversation != 2 {
+		t.Errorf("the second mail of the new subject: outcome %+v", o)
+	}
+	if o := r.outcome(third); o.Conversation != 3 || r.conversation(3).Linked != 1 {
+		t.Errorf("a third subject: outcome %+v", o)
+	}
 }
 
 // TestReleaseAfterTheAliasWasAdded: the way on that the alarm names.

@@ -165,19 +165,29 @@ func (b *batch) know(l *letter, kind threads.KnownKind, id threads.ID, n int) er
 }
 
 // conversation loads the conversation a mail was matched to, or takes a new
-// number. An old, closed one with another subject is continued as a new one.
+// number. An old, closed one with another subject is continued as a new one,
+// once under each subject.
 func (b *batch) conversation(in *threads.MailIn) (threads.Conversation, error) {
-	if in.Found.Conversation != 0 {
-		c, ok, err := b.tx.Conversation(in.Found.Conversation)
+	old := in.Found.Conversation
+	for id := old; id != 0; {
+		c, ok, err := b.tx.Conversation(id)
 		if err != nil {
 			return c, err
 		}
-		anew := threads.BeginsAnew(&c, in.Mail, b.tx.Index().Active(c.ID), b.now)
+		anew := threads.BeginsAnew(&c, in.Mail, b.tx.Index().Active(id), b.now)
 		if ok && (!anew || in.Class == threads.ClassAutoReply) {
 			return c, nil
 		}
+		next := threads.ContinuedIn(b.tx.Index(), old, in.Mail)
+		if next == id {
+			break // that one is old as well
+		}
+		id = next
 	}
 	id, err := b.tx.NewConversation()
+	if err == nil && old != 0 {
+		err = threads.Continue(b.tx, old, id, in.Mail)
+	}
 	return threads.Conversation{ID: id}, err
 }
 

@@ -208,7 +208,10 @@ func (r *Rehearsal) writtenHere(d *Decision, m *threads.Mail, found threads.Foun
 
 // received hands a mail to its conversation.
 func (r *Rehearsal) received(d *Decision, in threads.MailIn, now time.Time) error {
-	c, old := r.conversation(in, now)
+	c, old, err := r.conversation(in, now)
+	if err != nil {
+		return err
+	}
 	fresh := c.N == 0
 	if old != 0 {
 		in.Found.Conversation = old // it is linked to that one
@@ -236,20 +239,31 @@ func (r *Rehearsal) received(d *Decision, in threads.MailIn, now time.Time) erro
 
 // conversation is the one a mail was matched to, or a new one; old is the one
 // that a new one continues.
-func (r *Rehearsal) conversation(in threads.MailIn, now time.Time) (c *kept, old threads.ID) {
+func (r *Rehearsal) conversation(in threads.MailIn, now time.Time) (c *kept, old threads.ID, err error) {
 	if c, ok := r.convs[in.Found.Conversation]; ok {
-		// Nobody closes conversations here: as in history, silence makes them old.
-		asHistory := threads.Conversation{State: threads.StateHistory, SubjectBase: c.SubjectBase}
 		machine := in.Class == threads.ClassAutoReply || in.Class == threads.ClassBounce
-		if machine || in.Authority.Doubt != "" || !threads.BeginsAnew(&asHistory, in.Mail, c.heard, now) {
-			return c, 0
+		if machine || in.Authority.Doubt != "" || !beginsAnew(c, in.Mail, now) {
+			return c, 0, nil
 		}
 		old = c.ID
+		if c, ok := r.convs[threads.ContinuedIn(r.ix, old, in.Mail)]; ok && !beginsAnew(c, in.Mail, now) {
+			return c, 0, nil
+		}
 	}
 	r.last++
 	c = &kept{Conversation: threads.Conversation{ID: r.last}}
 	r.convs[r.last] = c
-	return c, old
+	if old != 0 {
+		err = threads.Continue(r.ix, old, c.ID, in.Mail)
+	}
+	return c, old, err
+}
+
+// beginsAnew: nobody closes conversations here; as in history, silence makes
+// them old.
+func beginsAnew(c *kept, m *threads.Mail, now time.Time) bool {
+	asHistory := threads.Conversation{State: threads.StateHistory, SubjectBase: c.SubjectBase}
+	return threads.BeginsAnew(&asHistory, m, c.heard, now)
 }
 
 func (r *Rehearsal) learn(m *threads.Mail, kind threads.KnownKind, id threads.ID, event int, now time.Time) error {

@@ -96,7 +96,10 @@ func TestRehearsal(t *testing.T) {
 			post(monday.Add(182*day), toUs+"Subject: Scanner; Message-ID: <3@c.example>; In-Reply-To: <2@c.example>", "Other."),
 			post(monday.Add(182*day), toUs+"Subject: Re: Scanner; Message-ID: <4@c.example>; In-Reply-To: <3@c.example>", "More."),
 			post(monday.Add(200*day), toUs+"Subject: Copier; Message-ID: <5@c.example>; In-Reply-To: <4@c.example>", "Young yet."),
-		}, []string{"1 open new customer", "1 join in-reply-to customer", "2 after 1 continue new customer", "2 join in-reply-to customer", "2 join in-reply-to customer"}},
+			post(monday.Add(201*day), toUs+"Subject: AW: scanner; Message-ID: <6@c.example>; In-Reply-To: <2@c.example>", "To the old one, once more."),
+			post(monday.Add(202*day), toUs+"Subject: Toner; Message-ID: <7@c.example>; In-Reply-To: <2@c.example>", "A third matter."),
+		}, []string{"1 open new customer", "1 join in-reply-to customer", "2 after 1 continue new customer", "2 join in-reply-to customer", "2 join in-reply-to customer",
+			"2 join in-reply-to customer", "3 after 1 continue new customer"}},
 
 		{"machines", Rules{Names: ourNames()}, []Clocked{
 			post(monday, toUs+"Subject: Out of office; Message-ID: <1@c.example>; Auto-Submitted: auto-replied", "Away."),
