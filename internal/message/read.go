@@ -13,9 +13,10 @@
 // (lines.go, header.go, params.go, describe.go); decode.go undoes transfer
 // encodings and charsets (transfer.go, charset.go, guess.go); words.go,
 // addresses.go, ids.go, date.go and subject.go read header fields; text.go
-// and html.go make the text a person reads, newtext.go takes quotations out
-// of it, answertext.go finds commands; class.go and bounce.go tell machines
-// from people; digest.go makes a mail recognisable.
+// and html.go make the text a person reads (tnef.go, mapi.go and rtf.go that of
+// Outlook's winmail.dat), newtext.go takes quotations out of it, answertext.go
+// finds commands; class.go and bounce.go tell machines from people
+// (reportwords.go by their words); digest.go makes a mail recognisable.
 //
 // Composing gives a [Recipe]: literal octets and ranges of the source, rendered
 // as a stream when the mail is sent. Which header field stands in which kind

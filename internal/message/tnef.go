@@ -17,6 +17,7 @@ const (
 	tnefAttachData = 0x800f
 	tnefTitle      = 0x8010 // an attachment's name
 	tnefRendering  = 0x9002 // begins an attachment
+	tnefProperties = 0x9003 // of the mail
 	maxTNEF        = 64 << 20
 )
 
@@ -52,11 +53,17 @@ func (t *tnef) attribute(r io.Reader) bool {
 	}
 	id, length := binary.LittleEndian.Uint16(head[1:]), int64(binary.LittleEndian.Uint32(head[5:]))
 	var value []byte
-	if id == tnefTitle || id == tnefBody {
+	if id == tnefTitle || id == tnefBody || id == tnefProperties {
 		value, _ = io.ReadAll(io.LimitReader(r, min(length, maxDecoded)))
 	}
 	if _, err := io.CopyN(io.Discard, r, length-int64(len(value))+2); err != nil { // and a checksum
 		return false
+	}
+	if id == tnefProperties {
+		if t.text == "" {
+			t.text = mapiText(value)
+		}
+		return true
 	}
 	text, _ := decodeCharset(bytes.TrimRight(value, "\x00"), "")
 	switch last := len(t.files) - 1; {
