@@ -74,9 +74,6 @@ func (c *command) sayChecked(cfg *config.Config, rot *threads.Rotation, warnings
 			out.Warnings = append(out.Warnings, "there is no token file "+o.TokenFile+" yet: log in with `postroom login`")
 		}
 	}
-	for _, key := range cfg.Unbuilt {
-		out.Warnings = append(out.Warnings, key+" is read but has no effect in this version")
-	}
 	if c.machine() {
 		return json.NewEncoder(c.stdout).Encode(out)
 	}

@@ -101,9 +101,6 @@ func (c *command) loadForRun(ctx context.Context, log *slog.Logger) (*config.Con
 	for _, words := range cfg.Warnings {
 		log.Warn(words)
 	}
-	for _, key := range cfg.Unbuilt {
-		log.Warn("a setting is read but has no effect yet", "key", key)
-	}
 	return cfg, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"postroom/internal/mailtest"
+	"postroom/internal/mailtest/servers"
 )
 
 // TestScripts tells the stories of testdata/script. The command in them is
@@ -32,11 +33,13 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"servers": startServers,
+			"relay":   relay,
 			"deliver": deliver,
 			"answer":  answer,
 			"inbox":   inboxHas,
 			"objects": objectsHave,
 			"ready":   ready,
+			"unwell":  unwell,
 			"edit":    edit,
 			"until":   until,
 		},
@@ -79,16 +82,47 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // startServers starts the embedded servers with mailboxes for these people,
-// and puts their URLs in place of IMAP-URL and SMTP-URL in postroom.toml.
+// and puts their URLs in place of IMAP-URL and SMTP-URL in postroom.toml. The
+// relay may rewrite Message-IDs, or refuse our senders after DATA.
 func startServers(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) > 0, "servers address...")
-	w, err := openWorld(args...)
+	usage(ts, neg, len(args) > 0, "servers [-rewrites-ids] [-own-sender] address...")
+	var opts servers.Options
+	for ; len(args) > 0 && strings.HasPrefix(args[0], "-"); args = args[1:] {
+		switch args[0] {
+		case "-rewrites-ids":
+			opts.RewriteMessageIDs = true
+		case "-own-sender":
+			opts.Sender = servers.OwnSenderAtData
+		default:
+			ts.Fatalf("servers does not know %s", args[0])
+		}
+	}
+	w, err := openWorldOf(opts, args...)
 	ts.Check(err)
 	ts.Defer(func() { w.Close() })
 	storyOf(ts).world = w
 	const name = "postroom.toml"
 	text := strings.NewReplacer("IMAP-URL", w.imap, "SMTP-URL", w.smtp).Replace(ts.ReadFile(name))
 	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+}
+
+// relay changes how the relay behaves: relay refuses 'words', relay
+// refuses-plus for one recipient, relay works, relay gone for good.
+func relay(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) > 0, "relay refuses words|refuses-plus|works|gone")
+	w := storyOf(ts).world
+	switch args[0] {
+	case "refuses":
+		w.FailSMTP(servers.SMTPFault{Stage: servers.AtRcpt, Times: -1, Reply: &servers.Reply{Code: 550, Text: args[1]}})
+	case "refuses-plus":
+		w.FailSMTP(servers.SMTPFault{Stage: servers.AtRcpt, Reply: &servers.Reply{Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "no such user"}})
+	case "works":
+		w.ClearFaults()
+	case "gone":
+		w.StopSMTP()
+	default:
+		ts.Fatalf("relay cannot %s", args[0])
+	}
 }
 
 // deliver brings a mail from outside: deliver zoe@customer.example mail.eml
@@ -195,6 +229,28 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		case <-tick.C:
 		case <-late.C:
 			ts.Fatalf("the service is not ready: %v", fmt.Errorf("postroom status: %w", err))
+		}
+	}
+}
+
+// unwell waits until status exits 1 and says why: unwell 'regexp'
+func unwell(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "unwell regexp")
+	want := regexp.MustCompile(args[0])
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(30 * time.Second)
+	defer late.Stop()
+	for {
+		err := ts.Exec("postroom", "status", "--json")
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() == 1 && want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late.C:
+			ts.Fatalf("status never says %s (%v)", args[0], err)
 		}
 	}
 }

@@ -27,7 +27,12 @@ func newWorld(t testing.TB, addresses ...string) *world {
 }
 
 func openWorld(addresses ...string) (*world, error) {
-	w := &world{World: servers.New(slog.New(slog.DiscardHandler), servers.Options{RequireAuth: true, SpecialUse: true, Relay: true})}
+	return openWorldOf(servers.Options{}, addresses...)
+}
+
+func openWorldOf(opts servers.Options, addresses ...string) (*world, error) {
+	opts.RequireAuth, opts.SpecialUse, opts.Relay = true, true, true
+	w := &world{World: servers.New(slog.New(slog.DiscardHandler), opts)}
 	for _, addr := range append([]string{supportAddr}, addresses...) {
 		if err := w.AddAccount(servers.Account{Address: addr, Password: password}); err != nil {
 			return nil, err

@@ -10,13 +10,16 @@
 //
 // It never changes the store itself: what is asked for goes through an
 // [Asker] to the one goroutine that changes conversations. It opens no
-// network connection, and the socket is open to its owner alone.
+// network connection, and the socket is open to its owner alone. Who reaches
+// the web server, which is off unless asked for, reads figures: no address,
+// and nothing of a mail.
 //
 // The way through it: views.go lists conversations, timeline.go and
 // sentence.go tell one as a story, export.go streams every message, queues.go
 // shows what waits, status.go sums up and audit.go compares ledger and
 // mailbox; protocol.go is the one line of a request and the lines of its
 // answer, verbs.go what can be asked, socket.go and peer.go where and by whom,
-// server.go and client.go the two ends; safe.go, print.go and
+// server.go and client.go the two ends; web.go and metrics.go are health and
+// figures over HTTP; safe.go, print.go and
 // print_timeline.go are for people.
 package admin

@@ -78,7 +78,9 @@ func (p *parser) result() (*Config, error) {
 			c.Alarm.From = c.Support.Address
 		}
 	}
-	c.Unbuilt = p.unbuilt()
+	if l := c.Admin.Listen; l != "" && !loopback(l) {
+		c.Warnings = append(c.Warnings, "admin.listen: whoever reaches "+l+" can read the metrics; there is no password")
+	}
 	return c, nil
 }
 

@@ -21,9 +21,6 @@ type Config struct {
 	State     State
 	Admin     Admin
 	Alarm     Alarm
-	// Unbuilt names the settings the file gives that are understood and
-	// checked, but have no effect in this version ("smtp.rate").
-	Unbuilt []string
 	// Warnings are what is allowed and probably not meant, in words.
 	Warnings []string
 }
@@ -250,7 +247,8 @@ type State struct {
 
 // Admin is what is shown to machines.
 type Admin struct {
-	// Listen is host and port for metrics and health; "" for none.
+	// Listen is host and port for metrics and health; "" for none. Without a
+	// host it is 127.0.0.1: what others shall reach is named.
 	Listen string
 }
 

@@ -122,7 +122,6 @@ func TestFull(t *testing.T) {
 		Engineers: Engineers{Trust: TrustToken, Footer: FooterLine, HoldStale: HoldStaleAny, AuthservID: "mx.acme.example"},
 		State:     State{Dir: "/var/lib/postroom"},
 		Admin:     Admin{Listen: "127.0.0.1:9130"},
-		Unbuilt:   []string{"admin.listen"},
 	}
 	if got := withoutSecrets(c); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -136,10 +135,20 @@ func TestRateAsANumber(t *testing.T) {
 	}
 }
 
-func TestUnbuiltOnlyWhenAsked(t *testing.T) {
-	c := mustParse(t, minimal("", "also = []", "", "[admin]\nlisten = \"\"\n"))
-	if len(c.Unbuilt) > 0 {
-		t.Errorf("unbuilt %q, want none", c.Unbuilt)
+// TestListen: loopback unless the file names another, and then with a warning.
+func TestListen(t *testing.T) {
+	for listen, want := range map[string]string{
+		"": "", ":9130": "127.0.0.1:9130", "localhost:9130": "localhost:9130", "[::1]:9130": "[::1]:9130",
+		"0.0.0.0:9130": "0.0.0.0:9130 warned", "[::]:9130": "[::]:9130 warned", "monitor.acme.example:9130": "monitor.acme.example:9130 warned",
+	} {
+		c := mustParse(t, minimal("", "", "", fmt.Sprintf("[admin]\nlisten = %q\n", listen)))
+		got := c.Admin.Listen
+		if strings.Contains(strings.Join(c.Warnings, "\n"), "admin.listen") {
+			got += " warned"
+		}
+		if got != want {
+			t.Errorf("%q became %q, want %q", listen, got, want)
+		}
 	}
 }
 
@@ -248,7 +257,7 @@ func TestValues(t *testing.T) {
 		{"two tokens", first(parseReplyAddress("{token}{token}@b")), "2 times"},
 		{"a token and no domain", first(parseReplyAddress("{token}")), "no address"},
 		{"a brace", first(parseFromName("{engineer} }")), "brace"},
-		{"any host", first(parseListen(":9130")), ":9130"},
+		{"no host", first(parseListen(":9130")), "127.0.0.1:9130"},
 	} {
 		// A fault is compared by a word of it.
 		if f, ok := tt.got.(*fault); ok {

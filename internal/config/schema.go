@@ -103,24 +103,6 @@ func tables() []string {
 	return []string{"support", "imap", "imap.oauth2", "smtp", "smtp.dkim", "engineers", "state", "admin", "alarm"}
 }
 
-// unbuilt are the settings that are read and have no effect yet, with what
-// tells that the file asks for one.
-func (p *parser) unbuilt() []string {
-	c := p.cfg
-	var out []string
-	for _, s := range []struct {
-		path  string
-		asked bool
-	}{
-		{"admin.listen", c.Admin.Listen != ""},
-	} {
-		if _, given := p.given[s.path]; given && s.asked {
-			out = append(out, s.path)
-		}
-	}
-	return out
-}
-
 // refused are keys that people write and that are refused with advice of their
 // own.
 func refused(path string) *fault {

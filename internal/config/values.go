@@ -248,7 +248,18 @@ func parseListen(s string) (string, *fault) {
 	if err != nil || host != "" && hostFault(host) != nil || portFault(port) != nil {
 		return "", faultf(`write "127.0.0.1:9130"`, "%s is not host and port", show(s))
 	}
-	return s, nil
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// loopback reports whether a host and port is one that only this machine
+// reaches.
+func loopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // wrongKind reports a number where text should be, and the like. Where a

@@ -143,7 +143,7 @@ func (m *mint) compose(d desk, kind string) (*Recipe, *Message, seen, error) {
 		cp := Copy{To: to, Customer: m.person(), ReplyTo: reply, Subject: subject, MessageID: id, InReplyTo: answers, References: refs, Date: date,
 			Footer: []string{m.phrase(9), "Reply."}, Links: []Link{{"Close", MailtoURL(reply, m.phrase(3), "/close")}}}
 		cp.ThreadTopic, cp.ThreadIndex = m.outlook()
-		want.From = named(threads.Address{Name: shownName(cp.Customer) + " via " + headText(c.Support.Name), Addr: c.Support.Addr})
+		want.From = named(threads.Address{Name: bareName(shownName(cp.Customer)) + " via " + headText(c.Support.Name), Addr: c.Support.Addr})
 		want.ReplyTo, want.Topic, want.Index = named(threads.Address{Addr: reply}), headText(cp.ThreadTopic), cp.ThreadIndex
 		if kind == "copy with its story" {
 			cp.Story = []StoryItem{{From: m.person(), At: date, Text: m.phrase(60)}}

@@ -114,8 +114,20 @@ func dateUTC(h *headings) []string {
 }
 
 func personVia(h *headings) []string {
-	name := shownName(h.customer) + " via " + supportName(h.support)
+	name := bareName(shownName(h.customer)) + " via " + supportName(h.support)
 	return mailboxTokens(threads.Address{Name: name, Addr: h.support.Addr}, len("From:"))
+}
+
+// bareName is a name without addresses in it: one that is not the sender's
+// looks forged to filters, and to people who are taught to look.
+func bareName(name string) string {
+	words := strings.Fields(name)
+	for i, w := range words {
+		if left, _, ok := strings.Cut(w, "@"); ok && strings.Trim(left, `<>()[]"',;:`) != "" {
+			words[i] = strings.Trim(left, `<>()[]"',;:`)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func engineerAt(h *headings) []string {

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"mime"
 	"net/mail"
 	"slices"
@@ -114,7 +115,7 @@ func checkText(t *rapid.T, c column, h *headings, got mail.Header) {
 
 func checkNames(t *rapid.T, c column, h *headings, got mail.Header) {
 	want := map[column]string{
-		columnCopy:   shownName(h.customer) + " via Acme Support",
+		columnCopy:   bareName(shownName(h.customer)) + " via Acme Support",
 		columnAnswer: headText(h.author) + " at Acme Support",
 		columnNotice: "Postroom",
 	}
@@ -263,6 +264,50 @@ func TestOneRe(t *testing.T) {
 			t.Errorf("%q became %q, not %q (%v)", in, got, want, err)
 		}
 	}
+}
+
+// TestNoAddressInTheName: a copy's From shows no address but ours.
+func TestNoAddressInTheName(t *testing.T) {
+	for name, want := range map[string]string{
+		"Jane Doe": "Jane Doe", "jane@x.example": "jane", "'jane@x.example' via Help": "jane via Help", "Jane <jane@x.example>": "Jane jane", "@home": "@home", "": "jane.doe",
+	} {
+		h := testHeadings()
+		h.customer = threads.Address{Name: name, Addr: "jane.doe@x.example"}
+		block, err := h.write(columnCopy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, err := parseHeader(t, block).AddressList("From")
+		if err != nil || from[0].Name != want+" via Acme Support" {
+			t.Errorf("%q became %v (%v)", name, from, err)
+		}
+	}
+}
+
+// TestHeaderTableGolden shows the whole table: the fields of each kind of mail
+// with all that can stand in them.
+func TestHeaderTableGolden(t *testing.T) {
+	h := testHeadings()
+	h.subject, h.cc = "RE: AW: Re[2]: Drucker brennt – schon wieder", []threads.Address{{Name: "李雷", Addr: "li@x.example"}}
+	h.topic, h.index = "Drucker brennt – schon wieder", "Ac0abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+/A"
+	for i := range 30 {
+		h.references = append(h.references, fmt.Sprintf("<%d.%s@x.example>", i, strings.Repeat("r", 20)))
+	}
+	var all strings.Builder
+	for _, c := range []struct {
+		name string
+		column
+	}{{"to an engineer: a customer's mail", columnCopy}, {"to a customer: an answer", columnAnswer}, {"to an engineer or admin: a notice", columnNotice}} {
+		block, err := h.write(c.column)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := strictHeader(block); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		all.WriteString("=== " + c.name + "\r\n" + block + "\r\n")
+	}
+	golden(t, "table", all.String())
 }
 
 func TestWritableAddress(t *testing.T) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"os/user"
 	"runtime/debug"
 
@@ -25,6 +26,21 @@ func (s *Service) admin() *admin.Server {
 		Random:   s.seams.Random,
 		Peer:     admin.PeerUser(user.LookupId),
 	}, s.st)
+}
+
+// web opens the port of metrics and health, and returns what serves it; nil
+// where none is asked for.
+func (s *Service) web() (func(context.Context) error, error) {
+	addr := s.cfg.Admin.Listen
+	if addr == "" || s.seams.ListenWeb == nil {
+		return nil, nil
+	}
+	ln, err := s.seams.ListenWeb(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s for metrics (admin.listen): %w", addr, err)
+	}
+	w := admin.NewWeb(s.seams.Log, admin.WebConfig{Status: s.Status, Counters: s.watch.counters, Now: s.seams.Now})
+	return func(ctx context.Context) error { return w.Serve(ctx, ln) }, nil
 }
 
 // Mailbox lists the followed folders, over a connection of its own.

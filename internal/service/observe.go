@@ -22,7 +22,7 @@ type watch struct {
 	done, full int // history
 	pace       pace
 	now        func() time.Time
-	copies     int // of our own, that came back
+	counted    admin.Counters
 
 	smtpErr     string
 	pausedUntil time.Time
@@ -98,24 +98,35 @@ func (w *watch) HistoryProgress(folder string, done, total int) {
 // history is how far the import has come. The caller holds the lock.
 func (w *watch) history() admin.Progress { return w.pace.progress(w.done, w.full) }
 
-// Processed, CameBack and SetAside implement gateway.Observer.
-func (w *watch) Processed(int) {}
+// counters are what was done so far, for metrics.
+func (w *watch) counters() admin.Counters {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.counted
+}
 
-// CameBack counts our own copies, for the sum of a drain.
+// Processed, CameBack and SetAside implement gateway.Observer.
+func (w *watch) Processed(records int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counted.Processed += int64(records)
+}
+
+// CameBack counts our own copies, for metrics and the sum of a drain.
 func (w *watch) CameBack() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.copies++
+	w.counted.CameBack++
 }
 
-func (w *watch) ownCopies() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.copies
-}
+func (w *watch) ownCopies() int { return int(w.counters().CameBack) }
 
 // SetAside is shown by the store's count.
-func (w *watch) SetAside(uint64, error) {}
+func (w *watch) SetAside(uint64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counted.SetAside++
+}
 
 // RelayError implements smtpout.Observer.
 func (w *watch) RelayError(err error) {
@@ -124,6 +135,7 @@ func (w *watch) RelayError(err error) {
 	w.smtpErr = ""
 	if err != nil {
 		w.smtpErr = err.Error()
+		w.counted.RelayFailures++
 	}
 }
 
@@ -163,10 +175,16 @@ func (w *watch) tokenTrouble() bool {
 
 // probed notes what was wrong with the last probe, and returns what was with
 // the one before.
-func (w *watch) probed(problem string) (before string) {
+func (w *watch) probed(problem string, took float64) (before string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before, w.probeErr = w.probeErr, problem
+	w.counted.Probes++
+	if problem != "" {
+		w.counted.Lost++
+	} else {
+		w.counted.ProbeSeconds = took
+	}
 	return before
 }
 

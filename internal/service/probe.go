@@ -149,7 +149,7 @@ func (s *Service) judgeProbe(ctx context.Context, r probe.Report) {
 	if !r.OK {
 		problem = r.Problems[0]
 	}
-	before := s.watch.probed(problem)
+	before := s.watch.probed(problem, r.Seconds)
 	if (before == "") == r.OK {
 		return
 	}

@@ -31,6 +31,8 @@ type Seams struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// Listen opens the control socket of the state directory; nil for none.
 	Listen func(dir string) (net.Listener, error)
+	// ListenWeb opens a TCP port for metrics; nil for none.
+	ListenWeb func(addr string) (net.Listener, error)
 	// ReadRotation reads the rotation file, every so often.
 	ReadRotation  func(path string) ([]byte, error)
 	RotationEvery time.Duration
@@ -50,6 +52,7 @@ func OSSeams(log *slog.Logger) Seams {
 		LookupTXT:     new(net.Resolver).LookupTXT,
 		Proxy:         http.ProxyFromEnvironment,
 		Listen:        admin.Listen,
+		ListenWeb:     func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) },
 		ReadRotation:  rotation.ReadFile,
 		RotationEvery: time.Second,
 		Tell:          func(string) {},

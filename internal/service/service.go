@@ -154,6 +154,14 @@ func (s *Service) Run(ctx context.Context) error {
 			})
 		}
 	}
+	if web, err := s.web(); web != nil || err != nil {
+		g.Go(func() error {
+			if err != nil {
+				return err
+			}
+			return shielded(ctx, web)
+		})
+	}
 	g.Go(func() error {
 		<-ctx.Done()
 		s.seams.Tell("stopping")
