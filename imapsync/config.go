@@ -59,7 +59,7 @@ type Config struct {
 	IdleRenew time.Duration // optional, Poll: how often IDLE is renewed; at most Poll
 	Timeout   time.Duration // optional, 30 s: the longest silence inside a command
 
-	ChunkMails   int   // optional, 100: mails in one spool segment and transaction
+	ChunkMails   int   // optional, 400: mails in one spool segment and transaction
 	ChunkBytes   int64 // optional, 8 MB: octets in one, but a single mail may have more
 	HistoryRange int   // optional, 500: old mails in one transaction
 	MaxMail      int64 // optional, 256 MB: of a bigger mail only the header is fetched
@@ -77,7 +77,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IdleRenew, c.Poll)
 	c.IdleRenew = min(c.IdleRenew, c.Poll)
 	setDefault(&c.Timeout, 30*time.Second)
-	setDefault(&c.ChunkMails, 100)
+	setDefault(&c.ChunkMails, 400)
 	setDefault(&c.ChunkBytes, store.BigMail)
 	setDefault(&c.HistoryRange, 500)
 	setDefault(&c.MaxMail, 256<<20)

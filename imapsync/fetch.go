@@ -173,32 +173,33 @@ func readHeader(lit imap.LiteralReader, limit int64) ([]byte, error) {
 	if lit.Size() > maxHeaderRead {
 		return nil, errEndlessHeader
 	}
-	kept := &beginning{left: limit}
-	n, err := io.Copy(kept, &source{r: lit, began: time.Now()})
+	src := &source{r: lit, began: time.Now()}
+	header, err := readUpTo(src, min(lit.Size(), limit))
+	if err == nil && lit.Size() > limit {
+		_, err = io.Copy(io.Discard, src)
+	}
 	switch {
 	case errors.Is(err, errDrips):
 		return nil, err
-	case err != nil || n != lit.Size():
+	case err != nil || src.n != lit.Size():
 		return nil, errCutOff
 	}
-	header := kept.buf.Bytes()
-	if n > limit {
+	if lit.Size() > limit {
 		header = header[:bytes.LastIndexByte(header, '\n')+1]
 	}
 	return header, nil
 }
 
-// beginning keeps the first octets written to it.
-type beginning struct {
-	buf  bytes.Buffer
-	left int64
-}
-
-func (b *beginning) Write(p []byte) (int, error) {
-	keep := min(b.left, int64(len(p)))
-	b.left -= keep
-	b.buf.Write(p[:keep])
-	return len(p), nil
+// readUpTo reads n octets. Room is made as they come, beyond what a header
+// has as a rule: n is what the server announced.
+func readUpTo(r io.Reader, n int64) ([]byte, error) {
+	const usual = 64 << 10
+	if n <= usual {
+		octets := make([]byte, n)
+		_, err := io.ReadFull(r, octets)
+		return octets, err
+	}
+	return io.ReadAll(io.LimitReader(r, n))
 }
 
 // errCutOff is the end of a connection inside a literal.

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // TokenKind is the first letter of a token: what it stands for.
@@ -56,11 +58,14 @@ func NewMinter(key []byte) Minter { return Minter{key: key} }
 
 func (m Minter) letters(purpose byte, parts ...any) string {
 	h := hmac.New(sha256.New, m.key)
-	fmt.Fprintf(h, "%c", purpose)
+	text := utf8.AppendRune(make([]byte, 0, 128), rune(purpose))
 	for _, p := range parts {
 		s := fmt.Sprint(p)
-		fmt.Fprintf(h, "\x00%d:%s", len(s), s)
+		text = append(text, 0)
+		text = strconv.AppendInt(text, int64(len(s)), 10)
+		text = append(append(text, ':'), s...)
 	}
+	h.Write(text)
 	enc := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil))
 	return strings.ToLower(enc[:tokenLetters])
 }

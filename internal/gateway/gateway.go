@@ -93,7 +93,7 @@ type Gateway struct {
 
 // batchSize is how many records one transaction takes at most: one sync pays
 // for them, and a crash repeats at most their thinking.
-const batchSize = 64
+const batchSize = 128
 
 // New makes a Gateway over an open store. rot is the rotation in effect; a
 // newer one comes in by the inbox.

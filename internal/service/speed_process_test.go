@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"postroom/internal/mailtest"
+	"postroom/internal/store"
 )
 
 // binary builds the program.
@@ -26,7 +28,8 @@ func (r *speedRig) binary() string {
 }
 
 // BenchmarkSpeedSyncs counts, with strace, how often the disk is waited for:
-// in bulk, and for one live mail from its arrival until its copy has left.
+// in bulk, until all is in the outbox and then until it has been sent, and for
+// one live mail from its arrival until its copy has left.
 func BenchmarkSpeedSyncs(b *testing.B) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		b.Skip("skipped: strace is not installed")
@@ -35,15 +38,29 @@ func BenchmarkSpeedSyncs(b *testing.B) {
 	bin, n := r.binary(), min(*speedBulk, 2000)
 	r.seed(n)
 	log := filepath.Join(r.dir, "strace")
-	trace := []string{"-f", "-o", log, "-e", "trace=fsync,fdatasync,sync_file_range,msync", bin, "run"}
-	out, err := exec.Command("strace", append(trace, "--drain", "-c", r.write("syncs", `imap.start = "all"`))...).CombinedOutput()
-	if err != nil {
-		b.Fatalf("draining: %v\n%s", err, out)
+	trace := []string{"-f", "-A", "-o", log, "-e", "trace=fsync,fdatasync,sync_file_range,msync", bin, "run"}
+	drain := func(settings string) error {
+		out, err := exec.Command("strace", append(trace, "--drain", "-c", r.write("syncs", settings))...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
+		}
+		return nil
+	}
+	// No relay: everything stays in the outbox.
+	if err := drain("imap.start = \"all\"\nsmtp.server = \"smtp://127.0.0.1:1\""); err == nil {
+		b.Fatal("it sends without a relay")
+	}
+	if got := r.waiting("syncs"); got != n {
+		b.Fatalf("%d mails in the outbox, want %d", got, n)
+	}
+	bulk := syncs(b, log)
+	if err := drain(`imap.start = "all"`); err != nil {
+		b.Fatalf("draining: %v", err)
 	}
 	if got := r.sink.mails.Load(); got != int64(n) {
 		b.Fatalf("%d mails left, want %d", got, n)
 	}
-	bulk := syncs(b, log)
+	sent := syncs(b, log) - bulk
 
 	const live = 20
 	left := make(chan struct{}, live)
@@ -76,7 +93,24 @@ func BenchmarkSpeedSyncs(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(bulk)/float64(n), "bulk_syncs/mail")
+	b.ReportMetric(float64(sent)/float64(n), "sent_syncs/mail")
 	b.ReportMetric(float64(syncs(b, log)-before)/live, "live_syncs/mail")
+}
+
+// waiting counts the mails in the outbox of a stopped service.
+func (r *speedRig) waiting(state string) (n int) {
+	r.b.Helper()
+	st, err := store.OpenReadOnly(slog.New(slog.DiscardHandler), filepath.Join(r.dir, state))
+	if err != nil {
+		r.b.Fatal(err)
+	}
+	defer st.Close()
+	if err := st.View(func(tx *store.Tx) error {
+		return tx.EachOut(func(store.OutMail) error { n++; return nil })
+	}); err != nil {
+		r.b.Fatal(err)
+	}
+	return n
 }
 
 // rest lets a process that runs beside this one go on.
