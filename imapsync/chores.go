@@ -121,9 +121,10 @@ func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKin
 }
 
 // crossOut records the outcome. A chore that fails too often is given up: a
-// flag is never worth a mailbox that stands still.
+// flag is never worth a mailbox that stands still. The disk is not waited for:
+// what it loses is done twice.
 func (f *follower) crossOut(done, failed []store.Chore) error {
-	err := f.y.st.Update(func(tx *store.Tx) error {
+	err := f.y.st.UpdateSoon(func(tx *store.Tx) error {
 		for _, c := range failed {
 			if c.Tries++; c.Tries >= choreTries {
 				f.y.log.Warn("giving up a chore", "chore", string(c.Kind), "uid", c.UID.String(), "tries", c.Tries)

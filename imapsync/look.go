@@ -56,14 +56,15 @@ func (f *follower) look(ctx context.Context, s *session) error {
 }
 
 // caughtUp reports a whole look; to the inbox only while a mail is unresolved,
-// which waits for exactly this.
+// which waits for exactly this. The disk is not waited for: the next look says
+// the same.
 func (f *follower) caughtUp(began time.Time) error {
 	unresolved, err := f.unresolved()
 	if err != nil {
 		return err
 	}
 	if unresolved && !f.behind() {
-		err := f.y.st.Update(func(tx *store.Tx) error {
+		err := f.y.st.UpdateSoon(func(tx *store.Tx) error {
 			return tx.AddInbox(store.InboxRecord{At: f.y.now(),
 				CaughtUp: &store.CaughtUp{Folder: f.folder, Began: began}})
 		})

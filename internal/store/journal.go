@@ -60,9 +60,10 @@ func (j *journal) close() error { return j.f.Close() }
 // begin starts a generation at the front of the file.
 func (j *journal) begin(generation uint64) { j.generation, j.end = generation, 0 }
 
-// append makes a payload durable. The first octets of record are room for the
-// head. After an error nothing is known of what the file holds behind end.
-func (j *journal) append(record []byte) error {
+// append writes a payload and, with sync, makes it durable, and all before it.
+// The first octets of record are room for the head. After an error nothing is
+// known of what the file holds behind end.
+func (j *journal) append(record []byte, sync bool) error {
 	payload := record[journalHead:]
 	binary.BigEndian.PutUint32(record, uint32(len(payload)))
 	binary.BigEndian.PutUint32(record[4:], j.checksum(j.end, payload))
@@ -72,8 +73,10 @@ func (j *journal) append(record []byte) error {
 	if _, err := j.f.WriteAt(record, j.end); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
-	if err := datasync(j.f); err != nil {
-		return fmt.Errorf("syncing the journal: %w", err)
+	if sync {
+		if err := datasync(j.f); err != nil {
+			return fmt.Errorf("syncing the journal: %w", err)
+		}
 	}
 	j.end += int64(len(record))
 	return nil

@@ -19,7 +19,7 @@ import (
 // written there at all.
 //
 // Reading goes through the open transaction too, so it waits while something
-// is being changed, and sees only what is durable.
+// is being changed, and sees only what is durable, but for UpdateSoon.
 type live struct {
 	mu      sync.RWMutex
 	tx      *bolt.Tx // nil when it could not be begun anew
@@ -119,11 +119,18 @@ func generation(meta *bucket) uint64 {
 // that lost their last reference are unlinked afterwards. Slow work has no
 // place in f: every other stage waits for it. f must not begin another
 // transaction.
-func (s *Store) Update(f func(*Tx) error) error {
+func (s *Store) Update(f func(*Tx) error) error { return s.change(f, true) }
+
+// UpdateSoon is Update for what does no harm when it is lost: it does not wait
+// for the disk, and becomes durable with whatever is made durable next. The end
+// of the process alone loses nothing of it.
+func (s *Store) UpdateSoon(f func(*Tx) error) error { return s.change(f, false) }
+
+func (s *Store) change(f func(*Tx) error, sync bool) error {
 	if s.lock == nil {
 		return errReading
 	}
-	tx, err := s.update(f)
+	tx, err := s.update(f, sync)
 	if err != nil {
 		return err
 	}
@@ -138,7 +145,7 @@ func (s *Store) Update(f func(*Tx) error) error {
 	return nil
 }
 
-func (s *Store) update(f func(*Tx) error) (*Tx, error) {
+func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	l := &s.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,10 +160,12 @@ func (s *Store) update(f func(*Tx) error) (*Tx, error) {
 	if l.notes.empty() {
 		return tx, nil
 	}
-	if err := s.keep(); err != nil {
+	if err := s.keep(sync); err != nil {
 		return nil, err
 	}
-	l.commits++
+	if sync {
+		l.commits++
+	}
 	l.carry.journaled(tx.carried)
 	l.carry.forget(tx.dropped)
 	if l.journal.end >= fullJournal || l.changes >= manyChanges {
@@ -207,15 +216,15 @@ func (s *Store) takeBack() {
 	}
 }
 
-// keep makes what is noted durable: in the journal, or, where it is too much
-// for that, in the file.
-func (s *Store) keep() error {
+// keep writes what is noted into the journal, or, where it is too much for
+// that, into the file.
+func (s *Store) keep(sync bool) error {
 	l := &s.live
 	l.changes += len(l.notes.undo)
 	if len(l.notes.record) > maxRecord {
 		return s.checkpoint()
 	}
-	err := l.journal.append(l.notes.record)
+	err := l.journal.append(l.notes.record, sync)
 	if err != nil {
 		l.suspect = err
 		s.takeBack()
@@ -379,7 +388,7 @@ func (s *Store) snapshot() (*bolt.Tx, error) {
 	return s.db.Begin(false)
 }
 
-// Commits counts the transactions that were made durable since the state was
+// Commits counts the transactions that were waited for since the state was
 // opened. Each of them cost the disk a sync.
 func (s *Store) Commits() (n int, err error) {
 	err = s.View(func(*Tx) error {

@@ -86,7 +86,11 @@ func TestCrashAnywhere(t *testing.T) {
 	s := open(t)
 	for round := range 60 {
 		before := contents(t, s)
-		err := s.Update(func(tx *Tx) error {
+		change := s.Update
+		if round%4 == 1 {
+			change = s.UpdateSoon
+		}
+		err := change(func(tx *Tx) error {
 			if err := scribble(tx, rnd); err != nil {
 				return err
 			}
