@@ -7,7 +7,7 @@
 // # A tour of the code
 //
 // A mail goes in, is thought about, and something goes out. The three stages
-// never import each other; a bbolt file lies between them.
+// never import each other; a bbolt file with its journal lies between them.
 //
 //	mailbox ──▶ imapsync ──▶ [inbox] ──▶ gateway ──▶ [outbox] ──▶ smtpout ──▶ people
 //	                                        │
