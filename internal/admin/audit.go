@@ -51,7 +51,7 @@ func AuditMailbox(ctx context.Context, st *store.Store, list Lister) (*Audit, er
 	}
 	a := newAudit()
 	a.Mailbox = true
-	err = st.View(func(tx *store.Tx) error {
+	err = st.Walk(func(tx *store.Tx) error {
 		w, err := waitingIn(tx)
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func AuditMailbox(ctx context.Context, st *store.Store, list Lister) (*Audit, er
 // but what contradicts.
 func AuditLedger(st *store.Store) (*Audit, error) {
 	a := newAudit()
-	err := st.View(func(tx *store.Tx) error {
+	err := st.Walk(func(tx *store.Tx) error {
 		w, err := waitingIn(tx)
 		if err != nil {
 			return err

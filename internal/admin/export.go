@@ -139,7 +139,7 @@ func byAuthor(key string) *threads.Address {
 // what was recorded and given to nobody, commands, and what was set aside.
 func looseMessages(st *store.Store) ([]Message, error) {
 	var list []Message
-	err := st.View(func(tx *store.Tx) error {
+	err := st.Walk(func(tx *store.Tx) error {
 		held := map[store.UID]bool{}
 		holds, err := tx.Holds()
 		if err != nil {

@@ -81,11 +81,11 @@ func readRoster(st *store.Store, now time.Time) (*roster, error) {
 		if r.off, err = tx.Absences(); err != nil {
 			return err
 		}
-		return tx.EachConversation(func(c threads.Conversation) error {
-			if c.State == threads.StateOpen && c.Owner != "" {
-				r.load[c.Owner]++
+		return tx.EachOpen(func(o store.OpenConversation) error {
+			if o.Owner != "" {
+				r.load[o.Owner]++
 			}
-			if c.State == threads.StateOpen && c.Waits {
+			if o.Waits {
 				r.waiting++
 			}
 			return nil

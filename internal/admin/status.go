@@ -6,7 +6,6 @@ import (
 
 	"postroom/internal/gateway"
 	"postroom/internal/store"
-	"postroom/threads"
 )
 
 // Health is the sum of a status.
@@ -116,10 +115,8 @@ func counts(tx *store.Tx) (Tally, error) {
 	if err != nil {
 		return n, err
 	}
-	return n, tx.EachConversation(func(c threads.Conversation) error {
-		if c.State == threads.StateOpen {
-			n.Open++
-		}
+	return n, tx.EachOpen(func(store.OpenConversation) error {
+		n.Open++
 		return nil
 	})
 }

@@ -88,7 +88,7 @@ func each[T any](st *store.Store, state threads.State, read func(*store.Tx, thre
 // numbers is the numbers of all conversations: eight octets each, so that the
 // walk over them can let go of the store in between.
 func numbers(st *store.Store, state threads.State) (ids []threads.ID, err error) {
-	err = st.View(func(tx *store.Tx) error {
+	err = st.Walk(func(tx *store.Tx) error {
 		return tx.EachConversation(func(c threads.Conversation) error {
 			if state == "" || c.State == state {
 				ids = append(ids, c.ID)

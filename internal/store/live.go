@@ -346,7 +346,7 @@ func (s *Store) endLive() error {
 
 // View runs f in a transaction that reads. f must copy out what it wants and
 // end soon, since all that writes waits for it, and must not begin another
-// transaction.
+// transaction. What goes through many records has Walk.
 func (s *Store) View(f func(*Tx) error) error {
 	if s.lock == nil && s.live.tx == nil {
 		return s.db.View(func(b *bolt.Tx) error { return f(&Tx{b: b, s: s}) })
@@ -357,6 +357,20 @@ func (s *Store) View(f func(*Tx) error) error {
 		return fmt.Errorf("reading the state: %w", errNotLive)
 	}
 	return f(&Tx{buckets: s.live.reading, s: s})
+}
+
+// Walk is View for what takes long: it reads what is durable at its beginning,
+// and nobody waits for it. It costs the disk a checkpoint.
+func (s *Store) Walk(f func(*Tx) error) error {
+	if s.lock == nil {
+		return s.View(f)
+	}
+	read, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	defer read.Rollback()
+	return f(&Tx{b: read, s: s})
 }
 
 // Copy writes the state file as it is now to another one. Everything else goes
@@ -381,8 +395,10 @@ func (s *Store) snapshot() (*bolt.Tx, error) {
 		if err := s.recover(); err != nil {
 			return nil, err
 		}
-		if err := s.checkpoint(); err != nil {
-			return nil, err
+		if s.live.journal.end > 0 {
+			if err := s.checkpoint(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s.db.Begin(false)

@@ -238,3 +238,30 @@ func TestFullJournal(t *testing.T) {
 		t.Error("another state is behind the crash")
 	}
 }
+
+// TestWalk: it sees what was there when it began, and nobody waits for it.
+func TestWalk(t *testing.T) {
+	s := open(t)
+	update(t, s, func(tx *Tx) error { return tx.SetMeta("a", 1) })
+	err := s.Walk(func(old *Tx) error {
+		update(t, s, func(tx *Tx) error { return tx.SetMeta("a", 2) })
+		var a int
+		if _, err := old.Meta("a", &a); err != nil || a != 1 {
+			t.Errorf("it reads %d, %v", a, err)
+		}
+		if err := old.SetMeta("a", 3); err == nil {
+			t.Error("it can write")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view(t, s, func(tx *Tx) error {
+		var a int
+		if _, err := tx.Meta("a", &a); err != nil || a != 2 {
+			t.Errorf("behind it there is %d, %v", a, err)
+		}
+		return nil
+	})
+}
