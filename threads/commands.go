@@ -42,6 +42,8 @@ func commands() []command {
 		{word: "reopen", does: "takes /close and /spam back", cannot: bare, do: (*step).reopenedBy},
 		{word: "cc", usage: "ann@client.example", does: "this answer and all later ones go to Ann too", early: true, cannot: (*step).cannotCc, do: (*step).invite},
 		{word: "subject", usage: "New words", does: "what our answers are called from here on", early: true, cannot: (*step).cannotRename, do: (*step).rename},
+		{word: "answer", usage: "name", does: "puts a saved answer there; also on a line of its own within your text", early: true, cannot: (*step).cannotAnswer, do: nothing},
+		{word: "save", usage: "name", does: "keeps the text of this mail as a saved answer for everyone", cannot: (*step).cannotSave, do: (*step).save},
 		{word: "tag", usage: "billing", does: "a word to find it by; /tag -billing takes it off", cannot: (*step).cannotTag, do: (*step).tag},
 		{word: "spam", does: "close it, and let nothing more from this sender open it again", cannot: (*step).cannotSpam, do: (*step).spam},
 		{word: "send", does: "let the mail go that was held back", cannot: apart, do: nothing},
@@ -85,9 +87,11 @@ func Help() (about, herself []string) {
 }
 
 // HasText reports whether an engineer's mail says something beside its
-// commands: a text, or a note on the line of /note.
+// commands: a text, a note on the line of /note, or a saved answer.
 func (m *Mail) HasText() bool {
-	return !m.AnswerEmpty || slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == "note" && c.Arg != "" })
+	return !m.AnswerEmpty || slices.ContainsFunc(m.Commands, func(c Command) bool {
+		return c.Word == "note" && c.Arg != "" || c.Word == "answer"
+	})
 }
 
 // ordersIn are the commands of a mail. Those in its subject count where it is

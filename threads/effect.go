@@ -99,6 +99,9 @@ type (
 	}
 	Back struct{ Engineer, By string }
 
+	// SaveAnswer keeps the text of the mail in hand under a name.
+	SaveAnswer struct{ Engineer, Name string }
+
 	// Report answers an engineer who asked: "status", "why" or "help".
 	Report struct{ Engineer, What string }
 )
@@ -120,6 +123,7 @@ func (DropTimer) effect()  {}
 func (Absent) effect()     {}
 func (Back) effect()       {}
 func (Report) effect()     {}
+func (SaveAnswer) effect() {}
 
 // NoticeKind is what a notice is about.
 type NoticeKind string

@@ -179,6 +179,12 @@ type (
 		Words []string `json:"words"`
 	}
 
+	// Saved keeps the text of an engineer's mail as an answer for all.
+	Saved struct {
+		By   string `json:"by"`
+		Name string `json:"name"`
+	}
+
 	// Invited puts people in Cc of every answer from here on.
 	Invited struct {
 		By        string    `json:"by"`
@@ -298,6 +304,7 @@ func (Reminded) kind() string  { return "reminded" }
 func (Overdue) kind() string   { return "overdue" }
 func (Refused) kind() string   { return "refused" }
 func (Ordered) kind() string   { return "ordered" }
+func (Saved) kind() string     { return "saved" }
 func (Invited) kind() string   { return "invited" }
 func (Tagged) kind() string    { return "tagged" }
 func (Renamed) kind() string   { return "renamed" }
@@ -385,6 +392,8 @@ func decodeBody(kind string, data []byte) (EventBody, error) {
 		return decodeAs[Refused](data)
 	case "ordered":
 		return decodeAs[Ordered](data)
+	case "saved":
+		return decodeAs[Saved](data)
 	case "invited":
 		return decodeAs[Invited](data)
 	case "tagged":

@@ -20,6 +20,8 @@ type World struct {
 	// Stale says which news an author must have seen for her answer to go
 	// out.
 	Stale Stale
+	// Saved lists the names of the saved answers; nil for none.
+	Saved func() []string
 	// Text is what is kept of the mail of an event; nil for nothing.
 	Text func(event int) string
 }

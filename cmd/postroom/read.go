@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,10 +28,17 @@ type view[T any] struct {
 	verb  string
 	args  map[string]string
 	local func(st *store.Store, emit func(T) error) error
+	keep  func(T) bool // nil: every row
 }
 
-// read calls emit with each row of a view.
-func read[T any](ctx context.Context, cfg *config.Config, v view[T], emit func(T) error) error {
+// read calls tell with each row of a view.
+func read[T any](ctx context.Context, cfg *config.Config, v view[T], tell func(T) error) error {
+	emit := func(row T) error {
+		if v.keep != nil && !v.keep(row) {
+			return nil
+		}
+		return tell(row)
+	}
 	client, err := admin.Dial(cfg.State.Dir)
 	if err != nil {
 		return err
@@ -132,16 +141,19 @@ func (c *command) statusCommand() *cobra.Command {
 }
 
 func (c *command) listCommand() *cobra.Command {
-	var state string
+	var state, tag string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the conversations",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			spam := state == "spam"
 			switch threads.State(state) {
 			case "", threads.StateOpen, threads.StateClosed, threads.StateHistory:
+			case "spam":
+				state = string(threads.StateClosed)
 			default:
-				return &refusedError{fmt.Errorf("--state %q: it is open, closed or history", state)}
+				return &refusedError{fmt.Errorf("--state %q: it is open, closed, history or spam", state)}
 			}
 			v := view[admin.Row]{verb: admin.VerbList, args: map[string]string{}, local: func(st *store.Store, emit func(admin.Row) error) error {
 				return admin.List(st, threads.State(state), emit)
@@ -149,10 +161,14 @@ func (c *command) listCommand() *cobra.Command {
 			if state != "" {
 				v.args["state"] = state
 			}
+			v.keep = func(r admin.Row) bool {
+				return (!spam || r.Spam) && (tag == "" || slices.Contains(r.Tags, strings.ToLower(tag)))
+			}
 			return rows(cmd.Context(), c, v, admin.Printer.List)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only those that are open, closed or history")
+	cmd.Flags().StringVar(&state, "state", "", "only those that are open, closed, history or spam")
+	cmd.Flags().StringVar(&tag, "tag", "", "only those that engineers put this tag on")
 	return cmd
 }
 

@@ -123,15 +123,34 @@ func (p Printer) List(list []Row) error {
 		switch {
 		case len(r.Held) > 0:
 			state += ", held"
+		case r.Spam:
+			state = "spam"
 		case r.Waits:
 			state += ", waits"
 		case r.Unanswered:
 			state += ", due"
 		}
-		rows = append(rows, []string{r.Conversation.String(), state, orDash(r.Owner), customer(r.Customer), p.at(r.Updated), subject(r.Subject)})
+		rows = append(rows, []string{r.Conversation.String(), state, orDash(r.Owner), customer(r.Customer), p.at(r.Updated), subject(r.Subject) + marked(" #", r.Tags)})
 	}
 	cols := []column{{"NO", 10}, {"STATE", 14}, {"OWNER", 24}, {"CUSTOMER", 28}, {"UPDATED", 16}, {"SUBJECT", 0}}
 	return p.table(cols, rows, "There are no conversations.")
+}
+
+// SavedAnswer is one answer that engineers may put into a reply.
+type SavedAnswer struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+	File string `json:"file"` // the folder it lies in, and its name
+}
+
+// Answers prints saved answers, with how each begins.
+func (p Printer) Answers(list []SavedAnswer) error {
+	rows := make([][]string, 0, len(list))
+	for _, a := range list {
+		first, _, _ := strings.Cut(strings.TrimSpace(a.Text), "\n")
+		rows = append(rows, []string{a.Name, first})
+	}
+	return p.table([]column{{"NAME", 40}, {"BEGINS", 0}}, rows, "No answers are saved yet. An engineer keeps one with /save NAME in a reply.")
 }
 
 // Held prints held mail.

@@ -48,6 +48,8 @@ func (m *Moment) tellState(body threads.EventBody) {
 		}
 	case threads.Ordered:
 		m.Who, m.What = b.By, b.By+" wrote "+strings.Join(b.Words, ", ")
+	case threads.Saved:
+		m.Who, m.What = b.By, b.By+" kept the text as the saved answer "+b.Name
 	case threads.Invited:
 		m.Who, m.What = b.By, "Every answer goes in copy to "+people(b.Addresses)+" from here on, as "+b.By+" asked"
 	case threads.Tagged:

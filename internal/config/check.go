@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -66,6 +67,9 @@ func (p *parser) result() (*Config, error) {
 		if _, given := p.given[path]; !given {
 			*value, _ = p.filePath(*value)
 		}
+	}
+	if c.State.Answers == "" {
+		c.State.Answers = filepath.Join(c.State.Dir, "answers")
 	}
 	if c.IMAP.OAuth2.IsSet() {
 		p.finishOAuth2()

@@ -243,6 +243,9 @@ const (
 type State struct {
 	// Dir holds database, spool and control socket. It need not exist yet.
 	Dir string
+	// Answers holds the saved answers, as plain text files; the folder
+	// "answers" in Dir where none was given. It need not exist yet.
+	Answers string
 }
 
 // Admin is what is shown to machines.

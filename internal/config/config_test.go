@@ -76,7 +76,7 @@ func TestDefaults(t *testing.T) {
 			Probe: time.Hour,
 		},
 		Engineers: Engineers{Trust: TrustToken, Footer: FooterFull, HoldStale: HoldStaleColleague},
-		State:     State{Dir: "/etc/postroom/state"},
+		State:     State{Dir: "/etc/postroom/state", Answers: "/etc/postroom/state/answers"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -120,7 +120,7 @@ func TestFull(t *testing.T) {
 			Rate: Rate{Mails: 60, Bytes: 20e6, Per: time.Minute},
 		},
 		Engineers: Engineers{Trust: TrustToken, Footer: FooterLine, HoldStale: HoldStaleAny, AuthservID: "mx.acme.example"},
-		State:     State{Dir: "/var/lib/postroom"},
+		State:     State{Dir: "/var/lib/postroom", Answers: "/var/lib/postroom/answers"},
 		Admin:     Admin{Listen: "127.0.0.1:9130"},
 	}
 	if got := withoutSecrets(c); !reflect.DeepEqual(got, want) {

@@ -76,6 +76,7 @@ func (p *parser) settings() []setting {
 		setting{"engineers.hold_stale", text(&c.Engineers.HoldStale, oneOf(HoldStaleColleague, HoldStaleAny, HoldStaleNone))},
 		setting{"engineers.authserv_id", text(&c.Engineers.AuthservID, parsePlain)},
 		setting{"state.dir", text(&c.State.Dir, p.filePath)},
+		setting{"state.answers_dir", text(&c.State.Answers, p.filePath)},
 		setting{"admin.listen", text(&c.Admin.Listen, parseListen)},
 		setting{"alarm.to", texts(&c.Alarm.To, parseAddress)},
 		setting{"alarm.from", text(&c.Alarm.From, parseAddress)},

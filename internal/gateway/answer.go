@@ -128,6 +128,9 @@ func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *le
 	if errors.Is(err, message.ErrNothing) {
 		return nil, nil
 	}
+	if saved := (*insertError)(nil); errors.As(err, &saved) {
+		return &threads.Draft{Unfit: saved.Error()}, nil
+	}
 	for _, unfit := range []error{message.ErrAddress, message.ErrTooLong, message.ErrUnreadable, message.ErrPacked} {
 		if errors.Is(err, unfit) {
 			return &threads.Draft{Unfit: unfit.Error()}, nil
@@ -152,6 +155,9 @@ func (b *batch) compose(c threads.Conversation, e threads.SendAnswer, l *letter)
 	rules.Machines = l.msg.Machines(b.publicNames()...)
 	a := b.answerOf(c, e)
 	a.Scrub = rules.Scrub
+	if a.Inserts, err = b.inserts(c, e.Author, e.Answers, &l.msg.Mail); err != nil {
+		return nil, nil, err
+	}
 	recipe, findings, err := b.g.composer.Answer(l.msg, a)
 	if err != nil {
 		return nil, nil, err

@@ -143,7 +143,8 @@ func (b *batch) world(c threads.Conversation) threads.World {
 	return threads.World{
 		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.absent.Leave(), Absent: b.absent, Stale: b.g.cfg.Stale,
 		Turns: &b.turns, Handed: &b.handed,
-		Load: func(engineer string) int { return b.load[engineer] },
+		Load:  func(engineer string) int { return b.load[engineer] },
+		Saved: b.savedNames,
 		Text: func(event int) string {
 			text, err := b.tx.Text(c.ID, event)
 			if err != nil {

@@ -68,6 +68,8 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 		return b.tx.DropRaw(h.c.ID, e.Of)
 	case threads.Keep:
 		return b.keep(h, e)
+	case threads.SaveAnswer:
+		return b.saveAnswer(h, e)
 	case threads.Rehold:
 		return b.rehold(e)
 	case threads.Release:

@@ -47,6 +47,7 @@ type Config struct {
 	WarnAfter     time.Duration // when an author is told that her answer still waits; 0 for never
 	UnknownWait   time.Duration // how long to look for our own copy
 	HistoryWait   time.Duration // how long a mail waits for the history import
+	AnswersDir    string        // where saved answers lie; "" for nowhere
 	Retry         time.Duration // the first pause between attempts whose end is unknown; default 1 minute
 }
 
@@ -70,6 +71,7 @@ type Gateway struct {
 	names    threads.Names
 	minter   threads.Minter
 	composer *message.Composer
+	answers  Answers
 
 	// Owned by the goroutine that runs; a batch works on copies and hands
 	// them back when it has committed.
@@ -104,6 +106,7 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		names:    names,
 		minter:   threads.NewMinter(st.InstanceKey()),
 		composer: message.NewComposer(cfg.Support, cfg.FromName, names.Domain),
+		answers:  NewAnswers(cfg.AnswersDir),
 		load:     map[string]int{},
 		waiters:  map[string]chan error{},
 		lib:      newLibrary(st, names),

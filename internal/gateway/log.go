@@ -65,6 +65,8 @@ func (g *Gateway) logEvent(conv threads.ID, e threads.Event) {
 		args = append(args, "engineer", b.Engineer, "reason", b.Why)
 	case threads.Ordered:
 		args = append(args, "engineer", b.By, "commands", len(b.Words))
+	case threads.Saved:
+		args = append(args, "engineer", b.By, "name", b.Name)
 	case threads.Invited:
 		args = append(args, "by", b.By, "people", len(b.Addresses))
 	case threads.Tagged:

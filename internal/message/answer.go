@@ -27,6 +27,10 @@ type Answer struct {
 	ThreadTopic string // where the customer's side used Outlook's fields
 	ThreadIndex string
 
+	// Inserts are the texts that stand for the "/answer name" lines of her
+	// mail, in their order.
+	Inserts []string
+
 	Scrub Scrub
 }
 
@@ -57,6 +61,9 @@ func (c *Composer) Answer(m *Message, a Answer) (*Recipe, []Finding, error) {
 		return nil, nil, fmt.Errorf("composing an answer: %w", err)
 	}
 	t := &answerTree{m: m, s: newScrubber(a.Scrub)}
+	for _, text := range a.Inserts {
+		t.inserts = append(t.inserts, t.s.text(text, "saved answer"))
+	}
 	t.renameIDs(a.MessageID, c.Domain)
 	e, err := t.build()
 	if err != nil {
@@ -76,6 +83,10 @@ type answerTree struct {
 	ids   map[string]string // her Content-IDs, which name her host, to ours
 	cids  *strings.Replacer
 	texts int // text parts so far
+	// inserts are the saved answers she called for; they stand once in her
+	// plain text and once in her HTML.
+	inserts               []string
+	insertedPlain, inHTML bool
 }
 
 // renameIDs gives each part that has a Content-ID one of ours.
@@ -210,7 +221,11 @@ func (t *answerTree) text(p *Part) (*entity, error) {
 		return nil, err
 	}
 	if p.Type == "text/html" {
-		text = t.cids.Replace(t.s.cleanHTML(text, "HTML"))
+		var inserts []string
+		if !t.inHTML {
+			inserts, t.inHTML = t.inserts, true
+		}
+		text = t.cids.Replace(t.s.cleanHTML(text, "HTML", inserts...))
 		if !strings.Contains(strings.ToLower(text), "<img") && strings.TrimSpace(flattenHTML(text, 1000)) == "" {
 			return nil, nil
 		}

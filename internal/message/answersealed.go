@@ -9,7 +9,11 @@ import (
 
 // plain cleans a plain text; "" when nothing is left of it.
 func (t *answerTree) plain(text string) string {
-	text = t.cids.Replace(t.s.text(StripAnswer(text), "text"))
+	var inserts []string
+	if !t.insertedPlain {
+		inserts, t.insertedPlain = t.inserts, true
+	}
+	text = t.cids.Replace(t.s.text(StripAnswer(text, inserts...), "text"))
 	if strings.TrimFunc(text, unseen) == "" {
 		return ""
 	}

@@ -9,11 +9,13 @@ import (
 
 // StripAnswer is the text an engineer wrote, fit for a customer: the commands
 // at the top and the lines of our footer, quoted or not, are taken out,
-// everything else is untouched.
-func StripAnswer(text string) string {
+// everything else is untouched. The inserts stand where her lines call for a
+// saved answer, in turn; those that no line calls for stand above all.
+func StripAnswer(text string, inserts ...string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	top, commands := true, false
+	inserted := false        // the last thing written is an insert at the top
 	var held strings.Builder // blank lines at the top, dropped with the commands around them
 	for l := range strings.SplitAfterSeq(text, "\n") {
 		switch {
@@ -27,17 +29,45 @@ func StripAnswer(text string) string {
 		case top && isCommand(l):
 			commands = true
 			held.Reset()
+			if len(inserts) > 0 && callsAnswer(l) {
+				inserted = true
+				b.WriteString(apartFrom(b.Len()) + inserts[0] + "\n")
+				inserts = inserts[1:]
+			}
 			continue
 		case top:
 			top = false
 			b.WriteString(held.String())
+			if inserted {
+				b.WriteString("\n")
+			}
+		}
+		if len(inserts) > 0 && callsAnswer(l) {
+			l, inserts = inserts[0]+"\n", inserts[1:]
 		}
 		b.WriteString(l)
 	}
 	if top && !commands {
 		b.WriteString(held.String())
 	}
+	if len(inserts) > 0 {
+		return strings.Join(inserts, "\n\n") + "\n\n" + b.String()
+	}
 	return b.String()
+}
+
+// apartFrom is what stands between two inserts.
+func apartFrom(written int) string {
+	if written == 0 {
+		return ""
+	}
+	return "\n"
+}
+
+// callsAnswer reports a line that a saved answer is to stand for.
+func callsAnswer(l string) bool {
+	c, ok := readCommand(l)
+	return ok && c.Word == "answer" && c.Arg != ""
 }
 
 // WithoutFooter is a text without the lines of our footer, quoted or not.
@@ -80,7 +110,7 @@ func (m *Message) readNewText() {
 	m.Mail.NewText = q.newText()
 	m.Mail.Quoted = q.quoted(threads.MaxQuoted)
 	commands, rest := readCommands(m.Mail.NewText)
-	m.Mail.Commands = commands
+	m.Mail.Commands = append(commands, calls(rest)...)
 	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries()
 	m.Mail.Stray = stray(rest)
 	m.Mail.SubjectCommand = subjectCommand(m.Mail.SubjectBase)

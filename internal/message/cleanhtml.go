@@ -41,10 +41,11 @@ type htmlLine struct {
 }
 
 // cleanHTML takes commands, footers, comments and secrets out of an
-// engineer's HTML. Where names the part, for findings.
-func (s *scrubber) cleanHTML(src, where string) string {
+// engineer's HTML, and puts the inserts in their places, as StripAnswer does.
+// Where names the part, for findings.
+func (s *scrubber) cleanHTML(src, where string, inserts ...string) string {
 	d := readHTML(src)
-	d.dropOurs()
+	d.dropOurs(inserts)
 	d.scrub(s, where)
 	return d.String()
 }
@@ -242,7 +243,7 @@ func breaksLine(tag atom.Atom) bool {
 
 // dropOurs takes out the lines of our footer, wherever they stand, and the
 // commands at the top: what StripAnswer does for plain text.
-func (d *htmlMail) dropOurs() {
+func (d *htmlMail) dropOurs(inserts []string) {
 	top, commands := true, false
 	for i := range d.lines {
 		l := &d.lines[i]
@@ -250,6 +251,10 @@ func (d *htmlMail) dropOurs() {
 		case l.hidden:
 		case footerLine(l.text):
 			d.drop(l)
+		case len(inserts) > 0 && l.depth == 0 && callsAnswer(l.text):
+			d.drop(l)
+			d.put(l, inserts[0])
+			inserts = inserts[1:]
 		case !top:
 		case l.text == "" && d.pictures(l):
 			top = false
@@ -264,6 +269,36 @@ func (d *htmlMail) dropOurs() {
 			top = false
 		}
 	}
+	if len(inserts) > 0 {
+		d.putFirst(strings.Join(inserts, "\n\n"))
+	}
+}
+
+// put writes a text in the place of a line that was dropped.
+func (d *htmlMail) put(l *htmlLine, text string) {
+	for i := l.from; i < l.to; i++ {
+		if t := &d.tokens[i]; t.kind == html.TextToken {
+			t.dead, t.raw = false, asHTML(text)
+			return
+		}
+	}
+}
+
+// putFirst writes a text above everything that is seen.
+func (d *htmlMail) putFirst(text string) {
+	for _, l := range d.lines {
+		if !l.hidden && l.from < l.to && l.text != "" {
+			t := &d.tokens[l.from]
+			d.tokens[l.from] = htmlToken{kind: html.CommentToken, raw: asHTML(text) + t.raw, line: t.line}
+			return
+		}
+	}
+	d.tokens = append(d.tokens, htmlToken{kind: html.CommentToken, raw: asHTML(text), line: max(0, len(d.lines)-1)})
+}
+
+// asHTML is plain text as HTML, line by line.
+func asHTML(text string) string {
+	return strings.ReplaceAll(html.EscapeString(text), "\n", "<br>\n") + "<br>\n"
 }
 
 // pictures reports a line that shows something beside text.

@@ -105,6 +105,36 @@ func readCommands(text string) (commands []threads.Command, rest string) {
 	return commands, text
 }
 
+// calls are the saved answers that lines within a text call for.
+func calls(text string) []threads.Command {
+	if !slashes(text) {
+		return nil
+	}
+	var list []threads.Command
+	for l := range strings.SplitSeq(text, "\n") {
+		if len(list) < maxCommands && callsAnswer(l) {
+			c, _ := readCommand(l)
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// SavedText is what of an engineer's mail is worth keeping as an answer for
+// all: her text without commands, footer and signature.
+func SavedText(m *threads.Mail) string {
+	var kept []string
+	for l := range strings.SplitSeq(StripAnswer(m.NewText), "\n") {
+		if signatureMark(l) {
+			break
+		}
+		if !mobileLine(l) {
+			kept = append(kept, strings.TrimRightFunc(l, unseen))
+		}
+	}
+	return strings.Trim(strings.Join(kept, "\n"), "\n")
+}
+
 // stray finds a line below a text that its author meant for a command: /note
 // anywhere, others at the end, where nothing but a signature follows. Between
 // the lines of an answer "/status" may be what the customer is to type.
@@ -122,7 +152,7 @@ func stray(text string) string {
 		}
 		c, ok := readCommand(l)
 		switch {
-		case !ok || !threads.IsCommand(c.Word):
+		case !ok || !threads.IsCommand(c.Word), callsAnswer(l):
 			last = ""
 		case c.Word == "note":
 			return oneLine(l)
@@ -153,8 +183,8 @@ func signatureMark(l string) bool {
 // a link of ours puts it there, and a client "Re:" before it.
 func subjectCommand(base string) *threads.Command {
 	c, ok := readCommand(base)
-	if !ok || !threads.IsCommand(c.Word) {
-		return nil
+	if !ok || !threads.IsCommand(c.Word) || c.Word == "answer" || c.Word == "save" {
+		return nil // these are about a text, and stand in it
 	}
 	return &c
 }

@@ -57,7 +57,7 @@ func gatewayConfig(c *config.Config) gateway.Config {
 		OwnCopy: ownCopy(c.SMTP.SentCopy), OwnCopyOpen: c.SMTP.SentCopy == config.SentCopyAuto,
 		AuthservID: c.Engineers.AuthservID, Demand: c.Engineers.Trust == config.TrustTokenDKIM,
 		Stale: threads.Stale(c.Engineers.HoldStale), MarkSeen: c.IMAP.MarkSeen, Deadline: c.SMTP.Deadline, WarnAfter: c.SMTP.WarnAfter, UnknownWait: c.SMTP.UnknownWait, Retry: c.SMTP.Retry,
-		HistoryWait: historyWait,
+		HistoryWait: historyWait, AnswersDir: c.State.Answers,
 	}
 }
 
