@@ -27,8 +27,11 @@ func (l *lab) engineerGot(f *found) {
 
 // settles is an engineer whose mail was held.
 func (l *lab) settles(f *found) {
-	stamp := ""
-	for row := range strings.Lines(f.Text) {
+	stamp, hers := "", f.Text
+	if _, behind, ok := strings.Cut(f.Text, "What you wrote:"); ok {
+		hers = behind // above it stands what colleagues wrote
+	}
+	for row := range strings.Lines(hers) {
 		if s, ok := strings.CutPrefix(strings.TrimSpace(row), "Ans: "); ok {
 			stamp = s
 			break
@@ -37,6 +40,9 @@ func (l *lab) settles(f *found) {
 	w := l.wrote[stamp]
 	if w != nil && strings.HasPrefix(f.Get("Subject"), "Perhaps") {
 		w.uncertain = true
+	}
+	if w != nil && hers != f.Text {
+		w.released = false // it came back once more, for what happened since
 	}
 	word := "/send"
 	switch {
