@@ -61,7 +61,8 @@ func (o *agency) load(engineer string) (n int) {
 func (o *agency) world() World {
 	return World{
 		Now: o.now, Names: testNames, Minter: testMinter, Rotation: o.rot, Leave: o.absent.Leave(), Absent: o.absent,
-		Turns: &o.turns, Handed: &o.handed, Load: o.load,
+		Turns: &o.turns, Handed: &o.handed, Load: o.load, Saved: func() []string { return []string{"reset"} },
+		Find: func(id ID) (Conversation, bool) { c, ok := o.convs[id]; return c, ok }, Fresh: ID(len(o.convs) + 1),
 	}
 }
 
@@ -108,7 +109,7 @@ func (o *agency) effect(id ID, e Effect) []Effect {
 		}
 	case Notify:
 		o.told = append(o.told, e)
-	case Absent, Back:
+	case Absent, Back, Absorb, Part:
 		return []Effect{e}
 	}
 	return nil
@@ -121,6 +122,14 @@ func (o *agency) order(e Effect) {
 	case Back:
 		delete(o.absent, e.Engineer)
 		o.lookAll()
+	case Absorb:
+		o.step(e.Into, AbsorbIn{From: e.From, Events: o.events[e.From.ID], By: e.By})
+	case Part:
+		if want := ID(len(o.convs) + 1); e.Into != want {
+			o.t.Errorf("conversation %d is to be split off, and %d is the next", e.Into, want)
+		}
+		told := o.events[e.From.ID][e.Event-1].Told()
+		o.step(e.Into, PartIn{From: e.From, Event: e.Event, At: told.At, Received: told.Body.(Received), By: e.By})
 	}
 }
 
@@ -139,6 +148,14 @@ func (o *agency) lookAll() {
 	for _, id := range ids {
 		o.step(id, LookIn{})
 	}
+}
+
+// home is a conversation where it is now, as an index says it.
+func (o *agency) home(id ID) ID {
+	for o.convs[id].Into != 0 {
+		id = o.convs[id].Into
+	}
+	return id
 }
 
 // witness checks an event at the instant it happens.
@@ -251,6 +268,9 @@ func again(t failer, v, into any) {
 func (o *agency) sound() {
 	o.t.Helper()
 	for id, c := range o.convs {
+		if c.Into != 0 && (c.State != StateClosed || c.Into == id || o.convs[c.Into].ID == 0) {
+			o.t.Errorf("conversation %d is merged into %d and %s", id, c.Into, c.State)
+		}
 		if c.State != StateOpen {
 			continue
 		}

@@ -35,7 +35,11 @@ func Authenticate(ix Index, n Names, r *Rotation, m *Mail, f Found) Authority {
 		a.Doubt, a.Reason = WhyUnproven, "the mail names "+strconv.Itoa(len(m.From))+" senders"
 		return a
 	}
-	for _, p := range proofs {
+	for i, p := range proofs {
+		if was := f.Answers.Was; was != 0 && p.address && p.conv == was {
+			p.conv = f.Answers.Conversation
+			proofs[i] = p
+		}
 		if p.engineer == e.Key && p.live {
 			a.Proven = true
 			a.take(p)

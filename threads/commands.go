@@ -28,6 +28,7 @@ type order struct {
 	mail     *Mail
 	text     bool // there is a text beside the commands
 	note     bool // and it is for colleagues alone
+	last     bool // no command stands below it
 }
 
 // commands is every command there is, in the order in which they are
@@ -45,6 +46,8 @@ func commands() []command {
 		{word: "answer", usage: "name", does: "puts a saved answer there; also on a line of its own within your text", early: true, cannot: (*step).cannotAnswer, do: nothing},
 		{word: "save", usage: "name", does: "keeps the text of this mail as a saved answer for everyone", cannot: (*step).cannotSave, do: (*step).save},
 		{word: "tag", usage: "billing", does: "a word to find it by; /tag -billing takes it off", cannot: (*step).cannotTag, do: (*step).tag},
+		{word: "merge", usage: "12", does: "it goes on as part of conversation 12", cannot: (*step).cannotMerge, do: (*step).merge},
+		{word: "split", does: "the customer's newest mail becomes a conversation of its own", cannot: (*step).cannotSplit, do: (*step).split},
 		{word: "spam", does: "close it, and let nothing more from this sender open it again", cannot: (*step).cannotSpam, do: (*step).spam},
 		{word: "send", does: "let the mail go that was held back", cannot: apart, do: nothing},
 		{word: "discard", does: "throw away the mail that was held back", cannot: apart, do: nothing},
@@ -104,7 +107,7 @@ func (s *step) ordersIn(engineer string, m *Mail) []order {
 	note := slices.ContainsFunc(list, func(c Command) bool { return c.Word == "note" })
 	orders := make([]order, len(list))
 	for i, c := range list {
-		orders[i] = order{Command: c, engineer: engineer, mail: m, text: m.HasText(), note: note}
+		orders[i] = order{Command: c, engineer: engineer, mail: m, text: m.HasText(), note: note, last: i == len(list)-1}
 	}
 	return orders
 }

@@ -37,6 +37,7 @@ type Conversation struct {
 	SubjectBase string    `json:"subject_base"`
 	Customer    Address   `json:"customer"`
 	Linked      ID        `json:"linked,omitempty"`
+	Into        ID        `json:"into,omitempty"` // the conversation it is part of now
 	Opened      time.Time `json:"opened"`
 	Updated     time.Time `json:"updated"`
 	ClosedAt    time.Time `json:"closed_at,omitzero"`
@@ -115,6 +116,8 @@ func (s Spent) in(t time.Time, period time.Duration) Spent {
 // Heard is a mail of the customer's side.
 type Heard struct {
 	Event      int       `json:"event"`
+	At         time.Time `json:"at,omitzero"`
+	Customer   Address   `json:"customer,omitzero"` // whose conversation it was in, where that was another one
 	MessageID  string    `json:"message_id"`
 	References []string  `json:"references,omitempty"`
 	Reply      []Address `json:"reply"`            // Reply-To, else From
@@ -174,6 +177,7 @@ func (c Conversation) Apply(e Event) Conversation {
 			c.State = StateHistory
 		}
 		c.Participants = withAddress(c.Participants, b.Customer)
+		c = c.generations(b.Generations)
 	case Received:
 		c = c.heard(e, b)
 	case Joined:
@@ -238,6 +242,23 @@ func (c Conversation) Apply(e Event) Conversation {
 		for _, a := range b.Addresses {
 			c.Invited, c.Participants = withAddress(c.Invited, a), withAddress(c.Participants, a)
 		}
+	case Merged:
+		c = c.closed(e.At)
+		c.Into, c.Holds = b.Into, nil
+	case Absorbed:
+		c = c.news(e.N, b.By, "%s has merged another conversation into it")
+		for _, a := range b.People {
+			c.Participants = withAddress(c.Participants, a)
+		}
+		c.Tags = retagged(c.Tags, b.Tags, nil)
+		c = c.generations(b.Generations)
+		c.Subjects = slices.Concat(c.Subjects, b.Subjects)
+		c.Subjects = c.Subjects[max(0, len(c.Subjects)-maxSubjects):]
+		c.Holds = slices.Concat(c.Holds, b.Holds)
+	case Carried:
+		c = c.carry(e.N, b)
+	case SplitOff:
+		c = c.withoutMail(b.Event)
 	case Tagged:
 		c.Tags = retagged(c.Tags, b.On, b.Off)
 	case Renamed:
@@ -292,11 +313,7 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 	if b.Silent {
 		return c
 	}
-	h := Heard{Event: e.N, MessageID: b.MessageID, References: b.References, Reply: b.ReplyTo, Outlook: b.Outlook}
-	if len(h.Reply) == 0 {
-		h.Reply = []Address{b.From}
-	}
-	h.Others = slices.Concat(b.To, b.Cc)
+	h := heardIn(e.N, e.At, b)
 	if b.History { // imported newest first: it is older than all there is
 		c.Mails = append([]Heard{h}, c.Mails...)
 	} else {

@@ -10,7 +10,9 @@
 // engineer's mail may do, and [Step] answers with the events and [Effect]s
 // that follow. The caller commits both in one transaction.
 //
-// Conversations are never merged or renumbered. Where a mail arrives after
+// Conversations are never renumbered, and merged or split only when an engineer
+// says so: then events of the one are carried over to the other, and an index
+// says of what names the one that it means the other. Where a mail arrives after
 // mails that answer it and were told apart, it joins the older conversation,
 // and so does what answers it; the younger one goes on by itself.
 //

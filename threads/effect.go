@@ -99,6 +99,30 @@ type (
 	}
 	Back struct{ Engineer, By string }
 
+	// Absorb makes a conversation, as it was before, part of another; Part makes
+	// a mail of it one of its own.
+	Absorb struct {
+		From Conversation
+		Into ID
+		By   string
+	}
+	Part struct {
+		From  Conversation
+		Event int
+		Into  ID
+		By    string
+	}
+
+	// Carry takes over what is kept of a mail, answer or note of another
+	// conversation: its text, its place in the mailbox, and its octets where an
+	// engineer has still to be sent them. What names it there means it here.
+	Carry struct {
+		From    ID
+		Event   int
+		To      int
+		Pending bool
+	}
+
 	// SaveAnswer keeps the text of the mail in hand under a name.
 	SaveAnswer struct{ Engineer, Name string }
 
@@ -124,6 +148,9 @@ func (Absent) effect()     {}
 func (Back) effect()       {}
 func (Report) effect()     {}
 func (SaveAnswer) effect() {}
+func (Absorb) effect()     {}
+func (Part) effect()       {}
+func (Carry) effect()      {}
 
 // NoticeKind is what a notice is about.
 type NoticeKind string
@@ -150,6 +177,7 @@ const (
 	NoticeUnsealed NoticeKind = "unsealed"  // your signature was taken off your answer
 	NoticeAway     NoticeKind = "away"      // an engineer went off duty, or could not be taken off
 	NoticeNote     NoticeKind = "note"      // a colleague's note
+	NoticeMerged   NoticeKind = "merged"    // a colleague merged two conversations
 	NoticeSettled  NoticeKind = "settled"   // the held mail you speak of is held no longer
 	NoticeHeldList NoticeKind = "held_list" // which held mail do you mean
 )

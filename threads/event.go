@@ -40,6 +40,9 @@ type (
 		Customer    Address `json:"customer"`
 		Linked      ID      `json:"linked,omitempty"`  // the old conversation it continues
 		History     bool    `json:"history,omitempty"` // it was there before us; nobody is assigned
+		Split       ID      `json:"split,omitempty"`   // the conversation whose mail it was
+		// Generations are those of the engineers' tokens there, which count here.
+		Generations map[string]int `json:"generations,omitempty"`
 	}
 
 	// Received is a mail of the customer's side, or of a machine.
@@ -173,6 +176,47 @@ type (
 		How  string `json:"how"` // sent, discarded, noted, or held anew under another name
 	}
 
+	// Merged ends a conversation that goes on as part of another; Absorbed says
+	// so in that one, and what came with it.
+	Merged struct {
+		Into ID     `json:"into"`
+		By   string `json:"by"`
+	}
+	Absorbed struct {
+		From     ID        `json:"from"`
+		By       string    `json:"by"`
+		Subject  string    `json:"subject"`
+		Subjects []string  `json:"subjects,omitempty"`
+		People   []Address `json:"people,omitempty"`
+		Tags     []string  `json:"tags,omitempty"`
+		Holds    []string  `json:"holds,omitempty"` // held mails that moved with it
+		// Generations are those of the engineers' tokens there, which count here.
+		Generations map[string]int `json:"generations,omitempty"`
+	}
+
+	// Carried is a mail, an answer or a note that happened in another
+	// conversation, which became part of this one or lost it to this one. One
+	// of Received, Accepted and Noted is set.
+	Carried struct {
+		From     ID        `json:"from"`
+		Event    int       `json:"event"` // there
+		At       time.Time `json:"at"`
+		Customer Address   `json:"customer"`          // whose conversation it was
+		Cc       []Address `json:"cc,omitempty"`      // who was invited there
+		Pending  bool      `json:"pending,omitempty"` // no engineer was sent it
+		Waits    bool      `json:"waits,omitempty"`   // it is not answered
+		Received *Received `json:"received,omitempty"`
+		Accepted *Accepted `json:"accepted,omitempty"`
+		Noted    *Noted    `json:"noted,omitempty"`
+	}
+
+	// SplitOff says that the mail of an event is another conversation now.
+	SplitOff struct {
+		Event int    `json:"event"`
+		Into  ID     `json:"into"`
+		By    string `json:"by"`
+	}
+
 	// Ordered is a mail of commands alone; what they did follows.
 	Ordered struct {
 		By    string   `json:"by"`
@@ -303,6 +347,10 @@ func (Woken) kind() string     { return "woken" }
 func (Reminded) kind() string  { return "reminded" }
 func (Overdue) kind() string   { return "overdue" }
 func (Refused) kind() string   { return "refused" }
+func (Merged) kind() string    { return "merged" }
+func (Absorbed) kind() string  { return "absorbed" }
+func (Carried) kind() string   { return "carried" }
+func (SplitOff) kind() string  { return "split_off" }
 func (Ordered) kind() string   { return "ordered" }
 func (Saved) kind() string     { return "saved" }
 func (Invited) kind() string   { return "invited" }
@@ -390,6 +438,14 @@ func decodeBody(kind string, data []byte) (EventBody, error) {
 		return decodeAs[Overdue](data)
 	case "refused":
 		return decodeAs[Refused](data)
+	case "merged":
+		return decodeAs[Merged](data)
+	case "absorbed":
+		return decodeAs[Absorbed](data)
+	case "carried":
+		return decodeAs[Carried](data)
+	case "split_off":
+		return decodeAs[SplitOff](data)
 	case "ordered":
 		return decodeAs[Ordered](data)
 	case "saved":

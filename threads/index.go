@@ -36,6 +36,9 @@ type Known struct {
 	Body         string    `json:"body,omitempty"`       // body digest
 	Size         int64     `json:"size,omitempty"`       // octets, RFC822.SIZE; 0: not kept
 	References   string    `json:"references,omitempty"` // digest of its References
+	// Was is the conversation it belonged to before that was merged or split;
+	// 0 where it was always this. An Index fills it in; it is not stored.
+	Was ID `json:"-"`
 }
 
 // Index answers what ids, addresses and digests stand for: the store's

@@ -61,6 +61,9 @@ func Match(ix Index, n Names, m *Mail, at time.Time) Found {
 	}
 	var reason Reason
 	f.Reference, reason, f.Answers = byIDs(ix, m)
+	if was := f.Answers.Was; was != 0 && f.Address == was {
+		f.Address = f.Answers.Conversation // the mail it answers was split off
+	}
 	switch {
 	case f.Address != 0:
 		f.Conversation, f.Reason = f.Address, ByReplyAddress

@@ -20,6 +20,10 @@ type World struct {
 	// Stale says which news an author must have seen for her answer to go
 	// out.
 	Stale Stale
+	// Find looks up another conversation; Fresh is the number of one that
+	// begins now.
+	Find  func(ID) (Conversation, bool)
+	Fresh ID
 	// Saved lists the names of the saved answers; nil for none.
 	Saved func() []string
 	// Text is what is kept of the mail of an event; nil for nothing.
@@ -109,6 +113,21 @@ type (
 		Kind TimerKind
 		Late time.Duration
 	}
+	// AbsorbIn is another conversation that becomes part of this one: as it was
+	// before, with its history.
+	AbsorbIn struct {
+		From   Conversation
+		Events []Event
+		By     string
+	}
+	// PartIn is a mail of another conversation that becomes this one.
+	PartIn struct {
+		From     Conversation // as it was before
+		Event    int
+		At       time.Time
+		Received Received
+		By       string
+	}
 	// AdminIn is what an admin asked for on the command line.
 	AdminIn struct {
 		By, Verb, Engineer string
@@ -125,6 +144,8 @@ func (UncertainIn) input() {}
 func (LookIn) input()      {}
 func (DueIn) input()       {}
 func (AdminIn) input()     {}
+func (AbsorbIn) input()    {}
+func (PartIn) input()      {}
 
 // Draft tells how composing an answer went.
 type Draft struct {
@@ -160,6 +181,10 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 		s.look()
 	case DueIn:
 		s.due(in)
+	case AbsorbIn:
+		s.absorb(in)
+	case PartIn:
+		s.part(in)
 	case AdminIn:
 		if err := s.admin(in); err != nil {
 			return c, Result{}, err
@@ -167,8 +192,22 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 	default:
 		return c, Result{}, fmt.Errorf("stepping conversation %d: unknown input %T", c.ID, in)
 	}
+	if c.State != StateOpen {
+		s.lookAfterOpening()
+	}
 	s.timers(c)
 	return s.c, s.r, nil
+}
+
+// lookAfterOpening sees to it that somebody has a conversation that is open
+// again: who had it may have left since.
+func (s *step) lookAfterOpening() {
+	if s.c.State != StateOpen || s.c.Offer != nil || s.c.Waits {
+		return
+	}
+	if _, there := s.w.Rotation.Engineer(s.c.Owner); !there {
+		s.look()
+	}
 }
 
 // step is one Step under way: the conversation as it becomes, and what
@@ -178,6 +217,9 @@ type step struct {
 	w    World
 	r    Result
 	said []string // what commands are answered with
+	// answers is the Received event whose copy the engineer's mail in hand
+	// answers; 0 when it does not say.
+	answers int
 }
 
 // event appends an event and returns its number.

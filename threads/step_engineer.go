@@ -10,6 +10,7 @@ import (
 // is doubtful is held: nothing of it goes out, and she gets it back.
 func (s *step) engineer(in MailIn) {
 	a, m := in.Authority, in.Mail
+	s.answers = a.View
 	text, orders := m.HasText(), s.ordersIn(a.Engineer, m)
 	if a.Loose && text && !s.sameSubject(m) {
 		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
@@ -85,7 +86,7 @@ func (s *step) view(a Authority) int {
 // answerable says why a text may not go to the customer.
 func (s *step) answerable(in MailIn) (Why, string) {
 	a := in.Authority
-	if reason := s.stale(a.Engineer, s.seen(a, in.Mail)); reason != "" {
+	if reason := s.stale(a.Engineer, s.seen(in)); reason != "" {
 		return WhyStale, reason
 	}
 	if why, reason := s.reachable(s.view(a)); why != "" {
@@ -117,8 +118,13 @@ func draftable(d *Draft) (Why, string) {
 
 // seen is the last event an engineer knew of when she wrote: what there was
 // when the mail was made that hers answers. Where hers does not say which,
-// she may have had the newest before her.
-func (s *step) seen(a Authority, m *Mail) int {
+// she may have had the newest before her. A mail of what became part of this
+// conversation later shows nothing of it.
+func (s *step) seen(in MailIn) int {
+	a, m := in.Authority, in.Mail
+	if in.Found.Answers.Was != 0 {
+		return 0
+	}
 	desk := s.c.Desks[a.Engineer]
 	for _, id := range append(slices.Clone(m.InReplyTo), reversed(m.References)...) {
 		if i := slices.IndexFunc(desk.Views, func(v View) bool { return strings.EqualFold(v.ID, id) }); i >= 0 {
@@ -227,7 +233,11 @@ func (c *Conversation) Recipients(n Names, answers int) (to, cc []Address) {
 			to = withAddress(to, a)
 		}
 	}
-	for _, a := range slices.Concat(h.Others, []Address{c.Customer}, c.Invited) {
+	customer := c.Customer
+	if h.Customer.Addr != "" {
+		customer = h.Customer // merging makes nobody read somebody else's answers
+	}
+	for _, a := range slices.Concat(h.Others, []Address{customer}, c.Invited) {
 		if !n.Ours(a.Addr) && !hasAddress(to, a.Addr) {
 			cc = withAddress(cc, a)
 		}

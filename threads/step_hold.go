@@ -37,7 +37,7 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 	if asked != "" {
 		notice := Notify{Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true, Whom: slices.Concat(to, cc)}
 		if why == WhyStale {
-			notice.Since = max(s.seen(a, in.Mail), 1)
+			notice.Since = max(s.seen(in), 1)
 		}
 		s.notify(notice)
 	}
@@ -172,6 +172,9 @@ func (s *step) held(id string) bool {
 
 // admin does what an admin asked for on the command line.
 func (s *step) admin(in AdminIn) error {
+	if s.c.Into != 0 {
+		return fmt.Errorf("conversation %d is part of conversation %d now", s.c.ID, s.c.Into)
+	}
 	switch in.Verb {
 	case "assign":
 		key, reason := Colleague(s.w.Rotation, in.Engineer)

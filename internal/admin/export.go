@@ -91,9 +91,24 @@ func messagesOf(tx *store.Tx, c threads.Conversation) ([]Message, error) {
 		if found {
 			m.UID = uid.String()
 		}
+		if err := m.follow(tx, c.ID, e.N); err != nil {
+			return nil, err
+		}
 		list = append(list, m)
 	}
 	return list, nil
+}
+
+// follow names the conversation that a message is part of now, should that
+// have been merged or split.
+func (m *Message) follow(tx *store.Tx, id threads.ID, event int) error {
+	to, _, err := tx.Moved(id, event)
+	if err != nil || to == id {
+		return err
+	}
+	c, _, err := tx.Conversation(to)
+	m.Conversation, m.Owner = &to, c.Owner
+	return err
 }
 
 // messageOf makes a message of an event, false when the event is no message.

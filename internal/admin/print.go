@@ -123,6 +123,8 @@ func (p Printer) List(list []Row) error {
 		switch {
 		case len(r.Held) > 0:
 			state += ", held"
+		case r.MergedInto != nil:
+			state = "in " + r.MergedInto.String()
 		case r.Spam:
 			state = "spam"
 		case r.Waits:

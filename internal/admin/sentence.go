@@ -11,6 +11,11 @@ import (
 // tell puts an event into words. The words may hold header text: whoever
 // shows them escapes them.
 func (m *Moment) tell(body threads.EventBody) {
+	if c, ok := body.(threads.Carried); ok {
+		m.tell(threads.Event{Body: c}.Told().Body)
+		m.What = fmt.Sprintf("From conversation %d, %s: %s", c.From, c.At.UTC().Format(time.RFC3339), m.What)
+		return
+	}
 	switch b := body.(type) {
 	case threads.Received:
 		m.tellReceived(b)
@@ -50,6 +55,12 @@ func (m *Moment) tellState(body threads.EventBody) {
 		m.Who, m.What = b.By, b.By+" wrote "+strings.Join(b.Words, ", ")
 	case threads.Saved:
 		m.Who, m.What = b.By, b.By+" kept the text as the saved answer "+b.Name
+	case threads.Merged:
+		m.Who, m.What = b.By, fmt.Sprintf("%s merged it into conversation %d: what comes for it arrives there", b.By, b.Into)
+	case threads.Absorbed:
+		m.Who, m.What = b.By, fmt.Sprintf("%s merged conversation %d into it: %s", b.By, b.From, subject(b.Subject))
+	case threads.SplitOff:
+		m.Who, m.What = b.By, fmt.Sprintf("%s made the mail of event %d conversation %d", b.By, b.Event, b.Into)
 	case threads.Invited:
 		m.Who, m.What = b.By, "Every answer goes in copy to "+people(b.Addresses)+" from here on, as "+b.By+" asked"
 	case threads.Tagged:
@@ -99,6 +110,8 @@ func (m *Moment) tellOpened(b threads.Opened) {
 	switch {
 	case b.History:
 		m.Reason = "it was in the mailbox before Postroom; it is assigned to nobody"
+	case b.Split != 0:
+		m.Reason = fmt.Sprintf("it was a mail of conversation %d, which an engineer split off", b.Split)
 	case b.Linked != 0:
 		m.Reason = fmt.Sprintf("it continues conversation %d, which has been closed for long and had another subject", b.Linked)
 	default:

@@ -28,13 +28,14 @@ type Row struct {
 	Waits        bool            `json:"waits"`      // nobody could be given it
 	Held         []string        `json:"held"`       // ids of its held mails
 	Tags         []string        `json:"tags"`
-	Spam         bool            `json:"spam"` // an engineer put it away as that
+	Spam         bool            `json:"spam"`        // an engineer put it away as that
+	MergedInto   *threads.ID     `json:"merged_into"` // the conversation it is part of now, null for none
 }
 
 func rowOf(c threads.Conversation) Row {
 	return Row{
 		Conversation: c.ID, State: c.State, Owner: c.Owner, Customer: c.Customer, Subject: c.Subject,
-		Updated: c.Updated.UTC(), Opened: c.Opened.UTC(), Unanswered: c.Unanswered, Waits: c.Waits, Held: orEmpty(c.Holds), Tags: orEmpty(c.Tags), Spam: c.Spam,
+		Updated: c.Updated.UTC(), Opened: c.Opened.UTC(), Unanswered: c.Unanswered, Waits: c.Waits, Held: orEmpty(c.Holds), Tags: orEmpty(c.Tags), Spam: c.Spam, MergedInto: orNull(c.Into),
 	}
 }
 

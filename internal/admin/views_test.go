@@ -330,7 +330,7 @@ func TestKeys(t *testing.T) {
 		want string
 	}{
 		{"list", rowOf(threads.Conversation{ID: 1}), `{"conversation":1,"state":"","owner":"","customer":{"name":"","address":""},"subject":"",` +
-			`"updated":"0001-01-01T00:00:00Z","opened":"0001-01-01T00:00:00Z","unanswered":false,"waits":false,"held":[],"tags":[],"spam":false}`},
+			`"updated":"0001-01-01T00:00:00Z","opened":"0001-01-01T00:00:00Z","unanswered":false,"waits":false,"held":[],"tags":[],"spam":false,"merged_into":null}`},
 		{"export", unfiled(store.UID{Folder: "INBOX", Validity: 7, UID: 1}, store.Outcome{Kind: "recorded", Class: "bulk"}), `{"message_id":"","conversation":null,` +
 			`"class":"bulk","direction":"in","from":null,"date":null,"subject":"","owner":"","event":0,"at":null,"to":[],"cc":[],"author_message_id":"","out_id":"",` +
 			`"hold":"","history":false,"uid":"INBOX/7/1","outcome":"recorded"}`},
@@ -343,7 +343,7 @@ func TestKeys(t *testing.T) {
 			`"smtp":{"error":"","paused_until":null,"envelope":""},"queued":0,"held":0,"aside":0,"open":0,"inbox":0,"running":false,"version":"","started":null,"uptime":0,"rotation":""}`},
 		{"show", Timeline{Row: rowOf(threads.Conversation{ID: 1}), Participants: []threads.Address{}, Events: []Moment{momentOf(threads.Event{N: 1, At: noon, Body: threads.Closed{By: bob}})}},
 			`{"conversation":1,"state":"","owner":"","customer":{"name":"","address":""},"subject":"","updated":"0001-01-01T00:00:00Z","opened":"0001-01-01T00:00:00Z",` +
-				`"unanswered":false,"waits":false,"held":[],"tags":[],"spam":false,"linked":null,"participants":[],"texts_cut":0,"events":[{"n":1,"at":"2026-11-24T12:00:00Z","kind":"closed",` +
+				`"unanswered":false,"waits":false,"held":[],"tags":[],"spam":false,"merged_into":null,"linked":null,"participants":[],"texts_cut":0,"events":[{"n":1,"at":"2026-11-24T12:00:00Z","kind":"closed",` +
 				`"who":"bob@acme.example","what":"Closed by bob@acme.example","reason":"","message_id":"","text":"","problems":[]}]}`},
 	}
 	for _, tt := range tests {

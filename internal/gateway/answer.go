@@ -91,6 +91,7 @@ func (b *batch) rules(c threads.Conversation, e threads.SendAnswer) (message.Rul
 		return r, err
 	}
 	for _, ev := range events {
+		ev = ev.Told()
 		_, note := ev.Body.(threads.Noted)
 		received, theirs := ev.Body.(threads.Received)
 		_, answer := ev.Body.(threads.Accepted)

@@ -143,8 +143,8 @@ func (b *batch) world(c threads.Conversation) threads.World {
 	return threads.World{
 		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.absent.Leave(), Absent: b.absent, Stale: b.g.cfg.Stale,
 		Turns: &b.turns, Handed: &b.handed,
-		Load:  func(engineer string) int { return b.load[engineer] },
-		Saved: b.savedNames,
+		Load: func(engineer string) int { return b.load[engineer] },
+		Find: b.find, Fresh: b.tx.NextConversation(), Saved: b.savedNames,
 		Text: func(event int) string {
 			text, err := b.tx.Text(c.ID, event)
 			if err != nil {
@@ -180,7 +180,7 @@ func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threa
 	if err := b.effects(next, in, res, l); err != nil {
 		return next, res, err
 	}
-	if c.State != threads.StateClosed && next.State == threads.StateClosed {
+	if c.State != threads.StateClosed && next.State == threads.StateClosed && next.Into == 0 {
 		if err := b.fileClosed(next); err != nil {
 			return next, res, err
 		}

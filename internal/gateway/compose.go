@@ -153,7 +153,7 @@ func (b *batch) receivedEvent(id threads.ID, n int) (threads.Received, error) {
 	if err != nil {
 		return threads.Received{}, err
 	}
-	r, is := e.Body.(threads.Received)
+	r, is := e.Told().Body.(threads.Received)
 	if !ok || !is {
 		return r, fmt.Errorf("event %d of conversation %d is no mail", n, id)
 	}
@@ -181,12 +181,14 @@ func (b *batch) story(c threads.Conversation, before int) ([]message.StoryItem, 
 		if !ok || e.N == before {
 			continue
 		}
+		e.At = e.Told().At
 		text, err := b.tx.Text(c.ID, e.N)
 		if err != nil {
 			return nil, err
 		}
 		items = append(items, message.StoryItem{From: from, At: e.At, Text: text})
 	}
+	slices.SortStableFunc(items, func(a, b message.StoryItem) int { return a.At.Compare(b.At) })
 	if len(items) > maxStory {
 		items = items[len(items)-maxStory:]
 	}
@@ -197,7 +199,7 @@ func (b *batch) story(c threads.Conversation, before int) ([]message.StoryItem, 
 const maxStory = 20
 
 func (b *batch) teller(e threads.Event) (threads.Address, bool) {
-	switch body := e.Body.(type) {
+	switch body := e.Told().Body.(type) {
 	case threads.Received:
 		return body.From, !body.Silent && !body.History
 	case threads.Accepted:

@@ -92,10 +92,11 @@ func (b *batch) toldOne(m store.OutMail, r store.Recipient, in threads.DeliveryI
 	if m.Kind == store.OutNotice {
 		return b.noticeTold(m, r)
 	}
-	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
+	c, of, ok, err := b.home(m.Conversation, m.Event)
 	if err != nil || !ok {
 		return err
 	}
+	in.Of = of
 	_, _, err = b.step(c, in, nil)
 	return err
 }
@@ -163,11 +164,11 @@ func (b *batch) unknown(m store.OutMail) error {
 	if err := b.tx.SetOut(m); err != nil {
 		return err
 	}
-	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
+	c, of, ok, err := b.home(m.Conversation, m.Event)
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = b.step(c, threads.UncertainIn{OutID: m.ID, Author: m.Author, Recipient: m.Recipients[0].Address, Of: m.Event}, nil)
+	_, _, err = b.step(c, threads.UncertainIn{OutID: m.ID, Author: m.Author, Recipient: m.Recipients[0].Address, Of: of}, nil)
 	return err
 }
 

@@ -92,7 +92,9 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 		return b.setTimer(h.c, e)
 	case threads.DropTimer:
 		return b.tx.DropTimer(timerName(e.Kind, h.c.ID))
-	case threads.Absent, threads.Back, threads.Report:
+	case threads.Carry:
+		return b.carry(h, e)
+	case threads.Absent, threads.Back, threads.Report, threads.Absorb, threads.Part:
 		b.orders = append(b.orders, order{c: h.c, effect: e, name: fmt.Sprintf("%d.%d.r%d", h.c.ID, h.c.N, len(b.orders))})
 		return nil
 	}

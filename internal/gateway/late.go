@@ -42,12 +42,12 @@ func (b *batch) late(t store.Timer) error {
 	if len(waiting) == 0 {
 		return nil
 	}
-	c, ok, err := b.tx.Conversation(threads.ID(m.Conversation))
+	c, of, ok, err := b.home(m.Conversation, m.Event)
 	if err != nil || !ok {
 		return err
 	}
 	_, _, err = b.step(c, threads.DeliveryIn{
-		OutID: m.ID, Answer: true, Author: m.Author, Of: m.Event, State: threads.DeliveryLate,
+		OutID: m.ID, Answer: true, Author: m.Author, Of: of, State: threads.DeliveryLate,
 		Recipient: strings.Join(slices.Compact(waiting), ", "), Reply: reply,
 	}, nil)
 	return err

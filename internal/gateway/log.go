@@ -67,6 +67,14 @@ func (g *Gateway) logEvent(conv threads.ID, e threads.Event) {
 		args = append(args, "engineer", b.By, "commands", len(b.Words))
 	case threads.Saved:
 		args = append(args, "engineer", b.By, "name", b.Name)
+	case threads.Merged:
+		args = append(args, "engineer", b.By, "into", b.Into)
+	case threads.Absorbed:
+		args = append(args, "engineer", b.By, "from", b.From)
+	case threads.Carried:
+		args = append(args, "from", b.From, "of", b.Event)
+	case threads.SplitOff:
+		args = append(args, "engineer", b.By, "of", b.Event, "into", b.Into)
 	case threads.Invited:
 		args = append(args, "by", b.By, "people", len(b.Addresses))
 	case threads.Tagged:

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"strings"
 
 	"postroom/internal/message"
@@ -51,6 +52,8 @@ func (b *batch) happened(e threads.Event, engineer string) string {
 		return ""
 	case threads.Closed:
 		return b.nameOf(body.By) + " closed it"
+	case threads.Absorbed:
+		return fmt.Sprintf("%s merged conversation %d (%q) into it", b.nameOf(body.By), body.From, oneLine(body.Subject))
 	}
 	from, ok := b.teller(e)
 	switch {

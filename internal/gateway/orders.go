@@ -34,6 +34,10 @@ func (b *batch) order(o order) error {
 		return b.offDuty(e.Engineer, e.Absence)
 	case threads.Back:
 		return b.onDuty(e.Engineer, e.By)
+	case threads.Absorb:
+		return b.absorb(e)
+	case threads.Part:
+		return b.part(e)
 	case threads.Report:
 		text, err := b.report(o, e)
 		if err != nil {

@@ -37,6 +37,10 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 			line = "closed by " + b.nameOf(body.By)
 		case threads.Junked:
 			line = "put away as spam by " + b.nameOf(body.By)
+		case threads.Absorbed:
+			line = fmt.Sprintf("%s merged conversation %d into it", b.nameOf(body.By), body.From)
+		case threads.SplitOff:
+			line = fmt.Sprintf("%s made a mail of it conversation %d", b.nameOf(body.By), body.Into)
 		case threads.Reopened:
 			line = "open again: " + body.Why
 		case threads.Overdue:

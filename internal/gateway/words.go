@@ -141,6 +141,8 @@ func doneNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	case threads.NoticeNote:
 		return notice{subject: "Note by " + n.Reason + ": " + about, paragraphs: []string{hello,
 			n.Reason + " left a note on this conversation, for us alone. A reply to this mail is a note, too; to write to the customer, reply to the customer's mail."}}
+	case threads.NoticeMerged:
+		return notice{subject: "Merged: " + about, paragraphs: said}
 	case threads.NoticeSettled:
 		return notice{subject: "Nothing to do: " + about, paragraphs: said}
 	case threads.NoticeHeldList:

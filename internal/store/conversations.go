@@ -16,6 +16,11 @@ func (tx *Tx) NewConversation() (threads.ID, error) {
 	return threads.ID(n), err
 }
 
+// NextConversation is the number that NewConversation will take.
+func (tx *Tx) NextConversation() threads.ID {
+	return threads.ID(tx.bucket(bConversations).Sequence() + 1)
+}
+
 // Conversation returns the state of a conversation.
 func (tx *Tx) Conversation(id threads.ID) (threads.Conversation, bool, error) {
 	var c threads.Conversation

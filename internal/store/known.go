@@ -110,13 +110,22 @@ func (ix *Index) Token(token string) (threads.Token, bool) {
 	var t threads.Token
 	ok, err := ix.tx.get(bTokens, tokenKey(token), &t)
 	ix.failed(err)
-	return t, ok && err == nil
+	if t.Conversation == 0 || !ok || err != nil {
+		return t, ok && err == nil
+	}
+	id, _, err := ix.tx.Moved(t.Conversation, 0)
+	ix.failed(err)
+	t.Conversation = id
+	return t, err == nil
 }
 
 // ID implements threads.Index.
 func (ix *Index) ID(id string) []threads.Known {
 	list, err := ix.tx.knowns(id)
 	ix.failed(err)
+	for i := range list {
+		ix.follow(&list[i])
+	}
 	return list
 }
 

@@ -21,6 +21,7 @@ package store
 //	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
 //	active         conversation/8                  → octet, unix/8     when its newest mail came or went
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
+//	redirects      conversation/8 n/4              → octet, conversation/8 n/4   where an event is that moved; n 0 is all of it
 //	uids           conversation/8 n/4              → UID       where the mail of an event lies in the mailbox
 //	kept           conversation/8 n/4              → Ref       raw mail a conversation still needs
 //	tokens         SHA-256(token)/16               → Token     what an address or id of ours stands for
@@ -43,7 +44,7 @@ const recordVersion = 1
 
 var allBuckets = [...]string{
 	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bLedger, bConversations, bOpen, bEvents,
-	bMessageIDs, bTraces, bActive, bTexts, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
+	bMessageIDs, bTraces, bActive, bTexts, bRedirects, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
 
@@ -65,6 +66,7 @@ const (
 	bTraces        = "traces"
 	bActive        = "active"
 	bTexts         = "texts"
+	bRedirects     = "redirects"
 	bUIDs          = "uids"
 	bKept          = "kept"
 	bTokens        = "tokens"

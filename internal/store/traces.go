@@ -78,7 +78,7 @@ func (tx *Tx) activity(conv threads.ID) (time.Time, error) {
 func (ix *Index) Traces(t threads.Trace) []threads.ID {
 	list, err := ix.tx.traced(t)
 	ix.failed(err)
-	return list
+	return ix.whole(list)
 }
 
 // Active implements threads.Index.
