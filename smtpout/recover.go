@@ -34,8 +34,8 @@ func (s *Sender) recover() error {
 					rc.Attempts++
 				}
 			}
-			s.meter.count(now, m.Size) // the relay may have been handed it
 			m.State, m.AttemptEnded, m.LastReply = store.OutUnknown, now, "Postroom ended during the attempt"
+			s.meter.count(now, m.Size) // the relay may have been handed it
 			if err := tx.SetOut(m); err != nil {
 				return err
 			}

@@ -78,10 +78,8 @@ var mutants = []mutant{
 `, ``},
 
 	// Outcomes.
-	{"outcomes are not told", "internal/gateway/delivery.go", `	for _, r := range d.Results {
-		if err := b.told(m, r); err != nil {
-			return err
-		}
+	{"outcomes are not told", "internal/gateway/delivery.go", `	if err := b.told(m, d.Results...); err != nil {
+		return err
 	}`, ``},
 	{"an unknown mail is sent again at once", "internal/gateway/delivery.go", `c.Began.Before(m.AttemptEnded.Add(b.g.cfg.UnknownWait))`, `c.Began.IsZero()`},
 	{"a returned copy proves nothing", "internal/gateway/delivery.go", `	if b.tx.Returned(m.ID) {
