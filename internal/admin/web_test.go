@@ -26,7 +26,6 @@ type web struct {
 	status Status
 	err    error
 	reads  int
-	stop   func()
 }
 
 func inWeb(t *testing.T, f func(w *web)) {

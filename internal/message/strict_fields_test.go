@@ -94,7 +94,7 @@ func strictEncoded(w string, phrase bool) error {
 	if m == nil || len(w) > 75 || m[1] != "UTF-8" {
 		return fmt.Errorf("%q is no encoded word", w)
 	}
-	text := []byte(m[3])
+	var text []byte
 	var err error
 	if m[2] == "B" {
 		text, err = base64.StdEncoding.Strict().DecodeString(m[3])

@@ -145,13 +145,6 @@ func (b *bubble) readRotation() []byte {
 	return []byte(b.rot)
 }
 
-// editRotation saves the rotation file, also while the service runs.
-func (b *bubble) editRotation(text string) {
-	b.rotMu.Lock()
-	defer b.rotMu.Unlock()
-	b.rot = text
-}
-
 func (b *bubble) start() {
 	b.t.Helper()
 	svc, err := New(b.cfg, b.seams())
