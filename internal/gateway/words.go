@@ -96,7 +96,7 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 
 // routineNotice is about the ordinary course of things.
 func routineNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
-	stop := n.Reason + "."
+	stop := sentence(n.Reason)
 	switch n.Kind {
 	case threads.NoticeYours:
 		return notice{subject: "Your turn: " + about, paragraphs: []string{hello, capital(stop),
@@ -135,7 +135,7 @@ func doneNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	}
 	said := []string{hello}
 	for line := range strings.SplitSeq(n.Reason, "\n") {
-		said = append(said, capital(line)+".")
+		said = append(said, capital(sentence(line)))
 	}
 	switch n.Kind {
 	case threads.NoticeNote:
@@ -149,6 +149,14 @@ func doneNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 		return notice{subject: "Which one? " + about, paragraphs: said}
 	}
 	return notice{subject: "Done: " + about, paragraphs: said}
+}
+
+// sentence ends words that may end in a question.
+func sentence(s string) string {
+	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
 }
 
 // capital makes a sentence of words that may stand behind others.
@@ -179,7 +187,7 @@ func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	return notice{
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
-			"Your mail" + who + " was kept back: " + n.Reason + ".",
+			"Your mail" + who + " was kept back: " + sentence(n.Reason),
 			"Nothing of it has gone out. " + below + " To send exactly this" + whom + ", reply with /send on a line of its own; " +
 				"to keep it as a note for colleagues, reply with /note; to throw it away, with /discard. If you did not write it, /discard it and tell your admins.",
 		},
