@@ -75,7 +75,7 @@ func caught(t *testing.T, m mutant) string {
 	t.Helper()
 	bin := build(t, m)
 	for seed := 1; seed <= *triesFlag; seed++ {
-		cmd := exec.CommandContext(t.Context(), bin, "-test.run=^TestLab$", "-test.timeout=3m", "-shrink=0s",
+		cmd := exec.CommandContext(t.Context(), bin, "-test.run=^TestLab$", "-test.timeout=3m", "-shrink=0s", fmt.Sprint("-gap=", *gapFlag),
 			fmt.Sprint("-seed=", seed), fmt.Sprint("-days=", *daysFlag))
 		out, err := cmd.CombinedOutput()
 		if err == nil {
