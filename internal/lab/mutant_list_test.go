@@ -17,8 +17,8 @@ var mutants = []mutant{
 	{"an unknown command is passed over", "threads/step_engineer.go", `if reason := s.impossible(orders); reason != "" {`, `if reason := s.impossible(orders); false && reason != "" {`},
 	{"a misled mail is an answer", "threads/step_engineer.go", `if a.Loose && text && !s.sameSubject(m) {`, `if false && a.Loose && text && !s.sameSubject(m) {`},
 	{"held without a word to the author", "threads/step_hold.go", `	if asked != "" {
-		notice :=`, `	if asked == "nobody" {
-		notice :=`},
+		notice`, `	if asked == "nobody" {
+		notice`},
 	{"a forgery is not told to the admins", "threads/step_hold.go", `	s.notify(Notify{Kind: NoticeForged, Reason: reason, Hold: hold, Event: event})
 `, ``},
 	{"a failed answer is not told", "threads/step_delivery.go", `	s.notify(Notify{Kind: NoticeFailed,`, `	_ = (Notify{Kind: NoticeFailed,`},
@@ -29,8 +29,8 @@ var mutants = []mutant{
 		}`},
 
 	// Recipients and text.
-	{"other readers are forgotten", "threads/step_engineer.go", `for _, a := range slices.Concat(h.Others, []Address{c.Customer}, c.Invited) {`, `for _, a := range []Address{c.Customer} {`},
-	{"the customer is forgotten", "threads/step_engineer.go", `for _, a := range slices.Concat(h.Others, []Address{c.Customer}, c.Invited) {`, `for _, a := range h.Others {`},
+	{"other readers are forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat([]Address{customer}, c.Invited)`},
+	{"the customer is forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat(h.Others, c.Invited)`},
 	{"footer lines stay in", "internal/message/answertext.go", `		case footerLine(l):
 			continue
 `, ``},
@@ -80,7 +80,8 @@ var mutants = []mutant{
 	// Outcomes.
 	{"outcomes are not told", "internal/gateway/delivery.go", `	if err := b.told(m, d.Results...); err != nil {
 		return err
-	}`, ``},
+	}
+`, ``},
 	{"an unknown mail is sent again at once", "internal/gateway/delivery.go", `c.Began.Before(m.AttemptEnded.Add(b.g.cfg.UnknownWait))`, `c.Began.IsZero()`},
 	{"a returned copy proves nothing", "internal/gateway/delivery.go", `	if b.tx.Returned(m.ID) {
 		return b.proven(m)
