@@ -20,7 +20,7 @@ const bodyTries = 3
 // transaction, and says how many. After a failure what came before the message
 // it happened at is kept.
 func (f *follower) chunk(ctx context.Context, s *session, uids []uint32) (int, error) {
-	b := &batch{f: f, s: s, uids: f.plan(uids, f.limit), done: map[uint32]entry{}}
+	b := &batch{lading: lading{st: f.y.st}, f: f, s: s, uids: f.plan(uids, f.limit), done: map[uint32]entry{}}
 	defer b.end()
 	err := b.run()
 	done := b.prefix()
@@ -58,13 +58,13 @@ func (f *follower) plan(uids []uint32, limit int) []uint32 {
 
 // batch is one chunk being fetched.
 type batch struct {
+	lading
 	f     *follower
 	s     *session
 	uids  []uint32 // shortened to what one segment takes
 	metas map[uint32]meta
 	done  map[uint32]entry
-	seg   *store.Segment // nil until something is written
-	at    uint32         // the UID a failure happened at, as far as we can tell
+	at    uint32 // the UID a failure happened at, as far as we can tell
 	// describing: the failure happened before any octets were asked for.
 	describing bool
 }
@@ -73,13 +73,7 @@ type batch struct {
 func (b *batch) alone() bool { return len(b.uids) == 1 && b.uids[0] == b.at }
 
 // end throws away a segment that was not taken.
-func (b *batch) end() {
-	if b.seg != nil {
-		if err := b.seg.Abort(); err != nil {
-			b.f.y.log.Warn("a spool segment stays until the next start", "err", err)
-		}
-	}
-}
+func (b *batch) end() { b.discard(b.f.y.log) }
 
 // take hands over the segment, if what is kept of the batch needs one.
 func (b *batch) take() *store.Segment {
@@ -317,32 +311,6 @@ func (b *batch) tooLong(m meta, size int64) error {
 	b.metas[m.uid] = m
 	b.f.suspects[m.uid] = suspect{times: 1, since: b.f.y.now(), meta: m, tooBig: true}
 	return fmt.Errorf("fetching uid %d: it has %d octets, more than the limit of %d", m.uid, size, b.f.y.cfg.MaxMail)
-}
-
-// write appends to the segment what r holds, if it is want octets long.
-func (b *batch) write(r io.Reader, want int64) (store.Ref, bool, error) {
-	if b.seg == nil {
-		var err error
-		if b.seg, err = b.f.y.st.NewSegment(); err != nil {
-			return store.Ref{}, false, fmt.Errorf("%w: %w", errLocal, err)
-		}
-	}
-	before := b.seg.Size()
-	src := &source{r: r, began: time.Now()}
-	ref, err := b.seg.Append(src)
-	if err != nil && src.err == nil {
-		return ref, false, fmt.Errorf("%w: %w", errLocal, err)
-	}
-	if ref.Length == want && src.err == nil {
-		return ref, true, nil
-	}
-	if err := b.seg.Truncate(before); err != nil {
-		return ref, false, fmt.Errorf("%w: %w", errLocal, err)
-	}
-	if errors.Is(src.err, errDrips) {
-		return ref, false, src.err
-	}
-	return ref, false, nil
 }
 
 // A mail that comes slower than slowest octets a second, once slowAfter has

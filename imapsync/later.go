@@ -160,7 +160,7 @@ func (f *follower) dropLaters(stale []store.Later) error {
 }
 
 func (f *follower) fetchLater(ctx context.Context, s *session, uids []uint32) error {
-	b := &batch{f: f, s: s, uids: f.plan(uids, f.limit), done: map[uint32]entry{}}
+	b := &batch{lading: lading{st: f.y.st}, f: f, s: s, uids: f.plan(uids, f.limit), done: map[uint32]entry{}}
 	defer b.end()
 	err := b.run()
 	done := b.prefix()
