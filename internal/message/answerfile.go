@@ -26,7 +26,7 @@ func (t *answerTree) file(p *Part) (*entity, error) {
 		q.Filename = t.clean(q.Filename, "file name")
 		where += " " + q.Filename
 	}
-	bulk := !readableType(p.Type)
+	bulk := !readableType(p.Type) && !mailFile(p)
 	if !bulk && p.size > maxRead {
 		if err := t.readLong(p, where); err != nil {
 			return nil, err

@@ -28,12 +28,13 @@ type stretch struct {
 	end       int64
 	transform Transform
 	bulk      bool
+	source    int // which one the range is of
 }
 
-// writer makes the recipe of one mail. All ranges are of source 0.
+// writer makes the recipe of one mail.
 type writer struct {
 	recipe   Recipe
-	src      Source
+	sources  []Source
 	seed     string // what the boundaries are derived from
 	level    int
 	boundary []string
@@ -42,7 +43,12 @@ type writer struct {
 // compose writes header and entity into a recipe. The boundaries are derived
 // from the message id, so that the same call gives the same octets.
 func compose(src Source, messageID, header string, e *entity) (*Recipe, error) {
-	w := &writer{src: src, seed: messageID}
+	return composeOf([]Source{src}, messageID, header, e)
+}
+
+// composeOf is compose for a mail that draws on several others.
+func composeOf(sources []Source, messageID, header string, e *entity) (*Recipe, error) {
+	w := &writer{sources: sources, seed: messageID}
 	if err := w.chooseBoundaries(e); err != nil {
 		return nil, err
 	}
@@ -70,8 +76,8 @@ func (w *writer) span(s stretch) error {
 	if s.end <= s.start {
 		return nil
 	}
-	p := Piece{Offset: s.start, Length: s.end - s.start, Transform: s.transform, Bulk: s.bulk}
-	if err := p.measure(w.src); err != nil {
+	p := Piece{Source: s.source, Offset: s.start, Length: s.end - s.start, Transform: s.transform, Bulk: s.bulk}
+	if err := p.measure(w.sources[s.source]); err != nil {
 		return fmt.Errorf("measuring octets %d to %d: %w", s.start, s.end, err)
 	}
 	w.recipe.Pieces = append(w.recipe.Pieces, p)
@@ -159,10 +165,10 @@ func (w *writer) occurs(e *entity) (bool, error) {
 		if w.anyIn([]byte(s.text)) {
 			return true, nil
 		}
-		if s.transform == TransformBase64 || s.transform == TransformRewrap || len(w.boundary) == 0 {
+		if s.end <= s.start || s.transform == TransformBase64 || s.transform == TransformRewrap || len(w.boundary) == 0 {
 			continue
 		}
-		if found, err := w.inRange(s.start, s.end); found || err != nil {
+		if found, err := w.inRange(w.sources[s.source], s.start, s.end); found || err != nil {
 			return found, err
 		}
 	}
@@ -175,11 +181,11 @@ func (w *writer) anyIn(b []byte) bool {
 		slices.ContainsFunc(w.boundary, func(s string) bool { return bytes.Contains(b, []byte(s)) })
 }
 
-func (w *writer) inRange(start, end int64) (bool, error) {
+func (w *writer) inRange(src Source, start, end int64) (bool, error) {
 	const overlap = 64 // more than a boundary is long
 	buf := make([]byte, min(readBuffer, max(end-start, overlap)))
 	for at := start; at < end; {
-		n, err := w.src.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
+		n, err := src.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
 		if w.anyIn(buf[:n]) {
 			return true, nil
 		}

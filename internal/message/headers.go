@@ -163,7 +163,12 @@ func asWritten(h *headings) []string {
 // oneRe is the subject with one "Re: " before it, whatever marks it had:
 // clients that group by subject then see one conversation.
 func oneRe(h *headings) []string {
-	subject := headText(h.subject)
+	return unstructured(replySubject(h.subject), len("Subject:"))
+}
+
+// replySubject is a subject with one "Re: " before it, whatever stood there.
+func replySubject(subject string) string {
+	subject = headText(subject)
 	for {
 		rest, m := cutMark(subject)
 		if m != replyMark {
@@ -171,7 +176,7 @@ func oneRe(h *headings) []string {
 		}
 		subject = rest
 	}
-	return unstructured(strings.TrimSpace("Re: "+subject), len("Subject:"))
+	return strings.TrimSpace("Re: " + subject)
 }
 
 func ownID(h *headings) []string { return []string{h.messageID} }

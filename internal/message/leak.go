@@ -147,7 +147,7 @@ func (g *guard) leaf(m *Message, p *Part, within string, depth int) {
 	g.look(p.Filename, where)
 	g.look(strings.TrimSuffix(p.Filename, path.Ext(p.Filename)), where)
 	switch {
-	case p.Type == "message/rfc822" || p.Type == "message/global":
+	case mailFile(p):
 		g.attached(m, p, within, depth)
 	case readableType(p.Type):
 		text, err := m.wholeText(p)
@@ -172,6 +172,18 @@ func unescapeURLs(text string) string {
 		b.WriteByte(text[i])
 	}
 	return b.String()
+}
+
+// mailFile reports an attachment that is a mail, also one that was encoded and
+// so may not say it (RFC 2046 §5.2.1).
+func mailFile(p *Part) bool {
+	switch p.Type {
+	case "message/rfc822", "message/global":
+		return true
+	case "application/octet-stream":
+		return strings.HasSuffix(strings.ToLower(p.Filename), ".eml")
+	}
+	return false
 }
 
 func (g *guard) attached(m *Message, p *Part, within string, depth int) {

@@ -22,7 +22,7 @@ func (d desk) composed(rest string) *Message {
 	return readString(strings.NewReplacer("{TOKEN}", token, "{PERCENT}", strings.NewReplacer("+", "%2B", "@", "%40").Replace(d.reply),
 		"{TWICE}", strings.NewReplacer("+", "%252B", "@", "%2540").Replace(d.reply), "{ENTITY}", strings.NewReplacer("+", "&#43;", "@", "&#x40;").Replace(d.reply),
 		"{FOLDED}", d.reply[:20]+"\r\n "+d.reply[20:], "{BROKEN}", d.reply[:20]+"<wbr>"+d.reply[20:], "{BOLD}", d.reply[:20]+"<b>"+d.reply[20:30]+"</b><i></i>"+d.reply[30:], "{UPPER}", strings.ToUpper(d.reply),
-		"{BASE64}", base64.StdEncoding.EncodeToString([]byte("see "+d.reply))).Replace(head + d.fill(strings.ReplaceAll(rest, "\n", "\r\n"))))
+		"{BASE64MAIL}", base64.StdEncoding.EncodeToString([]byte("From: x@x.example\r\n\r\nsee "+d.reply)), "{BASE64}", base64.StdEncoding.EncodeToString([]byte("see "+d.reply))).Replace(head + d.fill(strings.ReplaceAll(rest, "\n", "\r\n"))))
 }
 
 func TestLeaks(t *testing.T) {
@@ -62,6 +62,7 @@ func TestLeaks(t *testing.T) {
 		"attached header":  {file("Content-Type: message/rfc822", "From: x@x.example\nReply-To: {REPLY}\n\nx"), false},
 		"attached text":    {file("Content-Type: message/rfc822", "From: x@x.example\n\nsee {REPLY}"), false},
 		"attached way":     {file("Content-Type: message/rfc822", "Received: from a by b\nFrom: x@x.example\n\nx"), true},
+		"attached file":    {file("Content-Type: application/octet-stream\nContent-Disposition: attachment; filename=x.EML\nContent-Transfer-Encoding: base64", "{BASE64MAIL}"), false},
 		"attached deep":    {file("Content-Type: message/rfc822", "From: x@x.example\nContent-Type: message/rfc822\n\nFrom: y@x.example\n\nsee {REPLY}"), false},
 		"log":              {file("Content-Type: text/x-log\nContent-Disposition: attachment; filename=a.log", "to={REPLY}"), false},
 		"own address":      {plain + "me: Alice@Acme.example", true},

@@ -48,7 +48,7 @@ func (c *Composer) Notice(n Notice) (*Recipe, error) {
 	e, src := alternative(n.plain(), n.html()), Source(nil)
 	if n.Attach != nil {
 		src = n.Attach.src
-		attached, err := n.Attach.attached()
+		attached, err := n.Attach.attached(0, "mail.eml")
 		if err != nil {
 			return nil, fmt.Errorf("composing notice %s: %w", n.MessageID, err)
 		}
@@ -110,10 +110,10 @@ func (n Notice) html() string {
 	return b.String()
 }
 
-// attached is the whole mail as a part of a notice. message/rfc822 must not be
+// attached is the whole mail, which is a source, as a part of a notice. message/rfc822 must not be
 // encoded (RFC 2046 §5.2.1), so what is not clean 7-bit goes as a file.
-func (m *Message) attached() (*entity, error) {
-	name := parameter("filename", "mail.eml")
+func (m *Message) attached(source int, file string) (*entity, error) {
+	name := parameter("filename", file)
 	readable := m.Root != nil && len(m.Header) > 0 && !m.Root.Lines
 	whole := Piece{Length: m.src.Size()}
 	if err := whole.measure(m.src); err != nil {
@@ -121,7 +121,7 @@ func (m *Message) attached() (*entity, error) {
 	}
 	e := &entity{
 		kind: []string{"message/rfc822"},
-		body: []stretch{{end: m.src.Size(), bulk: true}},
+		body: []stretch{{end: m.src.Size(), bulk: true, source: source}},
 	}
 	if !readable || whole.EightBit {
 		e.kind = []string{"application/octet-stream"}

@@ -84,7 +84,7 @@ func plainBoundary(s string) bool {
 // literal writes an entity of texts alone, with boundaries that stand nowhere
 // in the mail.
 func (m *Message) literal(e *entity, seed string) (string, error) {
-	w := &writer{src: m.src, seed: seed + "\x00seat"}
+	w := &writer{sources: []Source{m.src}, seed: seed + "\x00seat"}
 	around := &entity{parts: []*entity{e, {body: []stretch{{start: m.Root.Body, end: m.Root.End}}}}}
 	if err := w.chooseBoundaries(around); err != nil {
 		return "", err
