@@ -35,6 +35,7 @@ type Syncer struct {
 	sent   *follower
 	also   []*follower // further folders
 	up     atomic.Bool // the followed folder is selected
+	asked  *fetcher
 	// shut says that the followed folder's last login was refused. No other
 	// connection is tried then: servers count refusals, and lock accounts.
 	shut atomic.Bool
@@ -51,10 +52,11 @@ func New(log *slog.Logger, cfg Config, st *store.Store,
 	y.sent = newFollower(y, y.cfg.SentFolder)
 	y.sent.isSent = true
 	y.also = y.further()
+	y.asked = &fetcher{y: y, wake: st.Wake(store.WakeFetch)}
 	return y
 }
 
-// Run follows both folders until ctx ends and then returns nil, with all its
+// Run follows both folders, and fetches what is asked for, until ctx ends and then returns nil, with all its
 // goroutines ended. Any failure of the mailbox is told to the observer and
 // tried again; an error is returned only for a configuration that can never
 // work.
@@ -66,12 +68,14 @@ func (y *Syncer) Run(ctx context.Context) error {
 	wg.Go(func() { y.inbox.follow(ctx) })
 	wg.Go(func() { y.sent.follow(ctx) })
 	wg.Go(func() { y.watchAlso(ctx) })
+	wg.Go(func() { y.asked.follow(ctx) })
 	wg.Wait()
 	return nil
 }
 
-// CatchUp looks at both folders once, and at the further ones, imports what is left of the history,
-// carries out the chores and returns. It tries again after a broken
+// CatchUp looks at both folders once, and at the further ones, imports what is
+// left of the history, carries out the chores, fetches what is asked for, and
+// returns. It tries again after a broken
 // connection as long as something is gained, and gives up at once when the
 // login or the protection of the connection is refused.
 func (y *Syncer) CatchUp(ctx context.Context) error {
@@ -89,7 +93,7 @@ func (y *Syncer) CatchUp(ctx context.Context) error {
 	if err := y.lookAlso(ctx); err != nil {
 		y.log.Warn("looking at the further folders", "err", err) // the next time will do
 	}
-	return nil
+	return y.asked.catchUp(ctx)
 }
 
 // follow keeps a connection up until ctx ends.

@@ -55,6 +55,7 @@ func commands() []command {
 		{word: "back", does: "you are on duty again", personal: true, cannot: bare, do: (*step).comeBack},
 		{word: "status", does: "who is there, and what is yours", personal: true, cannot: bare, do: (*step).report},
 		{word: "why", does: "why it went to whom it went", cannot: bare, do: (*step).report},
+		{word: "originals", does: "sends you the mails of the conversation as they came, attached", cannot: bare, do: (*step).askOriginals},
 		{word: "help", does: "this text", personal: true, cannot: bare, do: (*step).report},
 	}
 }

@@ -277,7 +277,7 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Overdue, c.Reminded = c.Overdue+1, false
 	case Refused:
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Told = e.N })
-	case Delivered, Bounced, CameBack, Ordered, Saved:
+	case Delivered, Bounced, CameBack, Ordered, Saved, OriginalsAsked:
 		// They tell of a mail, and leave the state as it is.
 	}
 	return c

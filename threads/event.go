@@ -448,6 +448,8 @@ func decodeBody(kind string, data []byte) (EventBody, error) {
 		return decodeAs[SplitOff](data)
 	case "ordered":
 		return decodeAs[Ordered](data)
+	case "originals_asked":
+		return decodeAs[OriginalsAsked](data)
 	case "saved":
 		return decodeAs[Saved](data)
 	case "invited":

@@ -184,6 +184,8 @@ func (s *step) admin(in AdminIn) error {
 		s.assign(key, HowHand, in.By+" assigned it")
 	case "close":
 		s.close(in.By)
+	case "originals":
+		return s.originalsBy(in.Engineer, in.By)
 	default:
 		return fmt.Errorf("conversation %d: %q is not known", s.c.ID, in.Verb)
 	}

@@ -124,6 +124,12 @@ func (c *command) assignCommand() *cobra.Command {
 	return c.askCommand("assign N WHO", "Give a conversation to an engineer", gateway.VerbAssign, "conversation", "who")
 }
 
+func (c *command) originalsCommand() *cobra.Command {
+	cmd := c.askCommand("originals N WHO", "Send the mails of a conversation, as they came, to an engineer or an admin's address", gateway.VerbOriginals, "conversation", "who")
+	cmd.Long = cmd.Short + ".\nThey are fetched from the mailbox and sent attached; what is there no longer is named in that mail."
+	return cmd
+}
+
 func (c *command) closeCommand() *cobra.Command {
 	return c.askCommand("close N", "Close a conversation", gateway.VerbClose, "conversation")
 }

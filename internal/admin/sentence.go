@@ -90,6 +90,11 @@ func (m *Moment) tellState(body threads.EventBody) {
 		m.What, m.Reason = "The time to reply is over", b.Why
 	case threads.Refused:
 		m.Who, m.What, m.Reason = b.Engineer, "/"+b.Command+" of "+b.Engineer+" was not done, and the engineer was told why", b.Why
+	case threads.OriginalsAsked:
+		m.Who, m.What = b.By, b.By+" asked for the mails as they came"
+		if b.For != b.By {
+			m.What += ", for " + b.For
+		}
 	case threads.Burnt:
 		m.Who, m.Reason = b.Engineer, b.Why
 		m.What = "The reply address of " + b.Engineer + " no longer proves anything; her next copy brings a new one"

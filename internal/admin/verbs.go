@@ -84,11 +84,12 @@ func verbs() map[string]verb {
 		VerbRotationText:   {args: []string{"version"}, run: (*Server).rotationText},
 		VerbRollback:       {args: []string{"version"}, run: (*Server).rollback},
 
-		gateway.VerbAssign:  {args: []string{"conversation", "who"}, run: (*Server).ask},
-		gateway.VerbClose:   {args: []string{"conversation"}, run: (*Server).ask},
-		gateway.VerbRelease: {args: []string{"hold"}, run: (*Server).ask},
-		gateway.VerbDiscard: {args: []string{"hold"}, run: (*Server).ask},
-		gateway.VerbRetry:   {args: []string{"aside"}, run: (*Server).ask},
+		gateway.VerbAssign:    {args: []string{"conversation", "who"}, run: (*Server).ask},
+		gateway.VerbClose:     {args: []string{"conversation"}, run: (*Server).ask},
+		gateway.VerbOriginals: {args: []string{"conversation", "who"}, run: (*Server).ask},
+		gateway.VerbRelease:   {args: []string{"hold"}, run: (*Server).ask},
+		gateway.VerbDiscard:   {args: []string{"hold"}, run: (*Server).ask},
+		gateway.VerbRetry:     {args: []string{"aside"}, run: (*Server).ask},
 
 		gateway.VerbDistribute: {args: []string{"recorded"}, run: (*Server).ask},
 

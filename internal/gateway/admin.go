@@ -13,11 +13,12 @@ import (
 
 // The verbs of admin requests.
 const (
-	VerbAssign  = "assign"  // conversation, who
-	VerbClose   = "close"   // conversation
-	VerbRelease = "release" // hold
-	VerbDiscard = "discard" // hold
-	VerbRetry   = "retry"   // aside: the record is tried again
+	VerbAssign    = "assign"    // conversation, who
+	VerbClose     = "close"     // conversation
+	VerbOriginals = "originals" // conversation, who: an engineer, or an admin's address
+	VerbRelease   = "release"   // hold
+	VerbDiscard   = "discard"   // hold
+	VerbRetry     = "retry"     // aside: the record is tried again
 
 	VerbDistribute = "distribute" // recorded: the mail is fetched and handed out
 
@@ -98,7 +99,7 @@ func (g *Gateway) answer(id string, err error) {
 
 func (b *batch) asked(req store.AdminRequest) error {
 	switch req.Verb {
-	case VerbAssign, VerbClose:
+	case VerbAssign, VerbClose, VerbOriginals:
 		n, err := strconv.ParseUint(req.Args["conversation"], 10, 64)
 		if err != nil {
 			return fmt.Errorf("%q is no conversation number", req.Args["conversation"])

@@ -203,7 +203,7 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 		m.Recipients = append(m.Recipients, store.Recipient{Address: a.Addr, State: store.OutQueued})
 	}
 	return b.enqueue(h.c, outgoing{
-		mail: m, recipe: recipe, letter: h.l,
+		mail: m, recipe: recipe, letters: letters(h.l),
 		known: threads.Known{Kind: threads.KnownAnswer, Event: h.c.Answer.Event, Engineer: e.Author},
 	})
 }
@@ -211,7 +211,7 @@ func (b *batch) sendAnswer(h hand, e threads.SendAnswer) error {
 // keepAnswer keeps the text of an answer as it goes out, and what it is known
 // by when somebody answers it without naming it.
 func (b *batch) keepAnswer(h hand, e threads.SendAnswer, recipe *message.Recipe) error {
-	sent, err := rendered(outgoing{recipe: recipe, letter: h.l})
+	sent, err := rendered(outgoing{recipe: recipe, letters: letters(h.l)})
 	if err != nil {
 		return err
 	}

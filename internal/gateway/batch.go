@@ -129,6 +129,8 @@ func (b *batch) record(r store.InboxRecord, rd *reading) error {
 		err = b.rotation(*r.Rotation)
 	case r.Alarm != nil:
 		err = b.alarm(*r.Alarm)
+	case r.Fetched != nil:
+		err = b.fetched(*r.Fetched)
 	default:
 		err = fmt.Errorf("the record says nothing")
 	}

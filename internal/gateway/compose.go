@@ -96,7 +96,7 @@ func (b *batch) sendCopy(h hand, e threads.SendCopy) error {
 			ID: e.OutID, Kind: store.OutCopy, Event: e.Of, To: e.Engineer, Subject: h.c.Subject, MessageID: e.MessageID,
 			Recipients: []store.Recipient{{Address: eng.Email, State: store.OutQueued}}, Sources: sources,
 		},
-		recipe: recipe, letter: l,
+		recipe: recipe, letters: letters(l),
 		known: threads.Known{Kind: threads.KnownCopy, Event: e.Of, Engineer: e.Engineer, Generation: h.c.Generation(e.Engineer)},
 	})
 }
@@ -134,7 +134,7 @@ func (b *batch) copyOf(c threads.Conversation, eng *threads.Engineer, e threads.
 	cp := message.Copy{
 		To: threads.Address{Name: eng.Name, Addr: eng.Email}, Customer: received.From, ReplyTo: reply,
 		Subject: received.Subject, MessageID: e.MessageID, InReplyTo: inReplyTo, References: refs,
-		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links(c)),
+		Date: b.sane(received.Date), Footer: b.footer(c, eng, e.Of), Links: b.mailtos(reply, c.Subject, b.links(c, e.Story || e.Stub != "")),
 		ThreadTopic: outlook.Topic, ThreadIndex: outlook.Index,
 	}
 	if e.Story {

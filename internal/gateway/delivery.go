@@ -22,6 +22,9 @@ func (b *batch) delivery(d store.Delivery) error {
 		if m.Kind == store.OutCopy {
 			return b.restub(m, d.Problem)
 		}
+		if m.Originals != nil {
+			return b.smaller(m)
+		}
 	}
 	if err := b.told(m, d.Results...); err != nil {
 		return err

@@ -442,21 +442,23 @@ func TestBounces(t *testing.T) {
 	})
 }
 
+// hinder is an attempt that ended at a hurdle.
+func hinder(r *rig, id string, p store.DeliveryHurdle) {
+	r.update(func(tx *store.Tx) error {
+		m, _, err := tx.Out(id)
+		if err != nil {
+			return err
+		}
+		m.State, m.Attempts = store.OutStopped, m.Attempts+1
+		if err := tx.SetOut(m); err != nil {
+			return err
+		}
+		return tx.AddInbox(store.InboxRecord{At: r.now, Delivery: &store.Delivery{OutID: id, Attempt: m.Attempts, State: m.State, Problem: p}})
+	})
+	r.think()
+}
+
 func TestHurdles(t *testing.T) {
-	hinder := func(r *rig, id string, p store.DeliveryHurdle) {
-		r.update(func(tx *store.Tx) error {
-			m, _, err := tx.Out(id)
-			if err != nil {
-				return err
-			}
-			m.State, m.Attempts = store.OutStopped, m.Attempts+1
-			if err := tx.SetOut(m); err != nil {
-				return err
-			}
-			return tx.AddInbox(store.InboxRecord{At: r.now, Delivery: &store.Delivery{OutID: id, Attempt: m.Attempts, State: m.State, Problem: p}})
-		})
-		r.think()
-	}
 	r := newRig(t, nil)
 	r.comes(r.wrote(jane, "Printer on fire", "It burns: \xc3\xa4", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"))
 	cp := r.one(store.OutCopy, alice)

@@ -94,6 +94,8 @@ func (b *batch) effect(h hand, e threads.Effect) error {
 		return b.tx.DropTimer(timerName(e.Kind, h.c.ID))
 	case threads.Carry:
 		return b.carry(h, e)
+	case threads.FetchOriginals:
+		return b.fetchOriginals(h.c, e)
 	case threads.Absent, threads.Back, threads.Report, threads.Absorb, threads.Part:
 		b.orders = append(b.orders, order{c: h.c, effect: e, name: fmt.Sprintf("%d.%d.r%d", h.c.ID, h.c.N, len(b.orders))})
 		return nil

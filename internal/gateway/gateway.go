@@ -48,6 +48,7 @@ type Config struct {
 	UnknownWait   time.Duration // how long to look for our own copy
 	HistoryWait   time.Duration // how long a mail waits for the history import
 	AnswersDir    string        // where saved answers lie; "" for nowhere
+	Parcel        int64         // octets of originals in one mail of ours; default 10 MB
 	Retry         time.Duration // the first pause between attempts whose end is unknown; default 1 minute
 }
 

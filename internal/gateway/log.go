@@ -85,6 +85,8 @@ func (g *Gateway) logEvent(conv threads.ID, e threads.Event) {
 		args = append(args, "by", b.By)
 	case threads.Refused:
 		args = append(args, "engineer", b.Engineer, "command", b.Command, "reason", b.Why)
+	case threads.OriginalsAsked:
+		args = append(args, "for", b.For, "by", b.By)
 	case threads.Burnt:
 		args = append(args, "engineer", b.Engineer, "reason", b.Why)
 	}

@@ -73,7 +73,7 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 		Kind: knownAs(n.Kind), Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
 	}}
 	if n.Kind == threads.NoticeAside && l != nil {
-		msg.Attach, out.letter = l.msg, l
+		msg.Attach, out.letters = l.msg, letters(l)
 		out.mail.Sources = []store.Ref{l.ref}
 	}
 	if out.recipe, err = b.g.composer.Notice(msg); err != nil {

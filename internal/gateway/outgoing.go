@@ -12,10 +12,18 @@ import (
 
 // outgoing is a composed mail about to be queued.
 type outgoing struct {
-	mail   store.OutMail
-	recipe *message.Recipe
-	letter *letter // the source its recipe draws on
-	known  threads.Known
+	mail    store.OutMail
+	recipe  *message.Recipe
+	letters []*letter // the sources its recipe draws on
+	known   threads.Known
+}
+
+// letters are the sources of a mail that draws on one other, or none.
+func letters(l *letter) []*letter {
+	if l == nil {
+		return nil
+	}
+	return []*letter{l}
 }
 
 // enqueue queues a composed mail: its envelope, its deadline, and what its
@@ -110,8 +118,8 @@ func rendered(o outgoing) (message.Source, error) {
 		return nil, nil
 	}
 	var sources []message.Source
-	if o.letter != nil {
-		sources = append(sources, o.letter.msg.Source())
+	for _, l := range o.letters {
+		sources = append(sources, l.msg.Source())
 	}
 	var raw bytes.Buffer
 	raw.Grow(int(o.recipe.Size()))

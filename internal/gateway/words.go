@@ -279,17 +279,24 @@ func (b *batch) fromName(e *threads.Engineer) string {
 // that was sent to a whole company.
 const maxNamed = 100
 
-func (b *batch) links(c threads.Conversation) []action {
+// links are what a tap does under a copy; texts says that it shows the texts of
+// mails in place of these.
+func (b *batch) links(c threads.Conversation, texts bool) []action {
 	if b.g.cfg.Footer != "full" {
 		return nil
 	}
+	note := action{"Write a note for colleagues alone", "/note\n"}
+	list := []action{{"Close it without an answer", "/close"}, note, {"Lay it aside for a day", "/snooze 1d"}}
 	if c.Offer != nil {
-		return []action{{"Take it, and answer later", "/take"}, {"Write a note for colleagues alone", "/note\n"}}
+		list = []action{{"Take it, and answer later", "/take"}, note}
 	}
-	return []action{
-		{"Close it without an answer", "/close"}, {"Write a note for colleagues alone", "/note\n"},
-		{"Lay it aside for a day", "/snooze 1d"}, {"What else I can say", "/help"},
+	if texts {
+		list = append(list, action{"Get the mails as they came", "/originals"})
 	}
+	if c.Offer == nil {
+		list = append(list, action{"What else I can say", "/help"})
+	}
+	return list
 }
 
 func shown(a threads.Address) string {

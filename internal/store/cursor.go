@@ -201,7 +201,7 @@ func (tx *Tx) MapChores(from map[UID]UID) error {
 			return err
 		}
 	}
-	return nil
+	return tx.mapFetches(from)
 }
 
 // DropChoresBut removes the chores of a folder that are of another

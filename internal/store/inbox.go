@@ -23,6 +23,7 @@ type InboxRecord struct {
 	Admin    *AdminRequest `json:"admin,omitempty"`
 	Rotation *InRotation   `json:"rotation,omitempty"`
 	Alarm    *InAlarm      `json:"alarm,omitempty"`
+	Fetched  *InFetched    `json:"fetched,omitempty"`
 
 	Tries     int    `json:"tries,omitempty"` // failed attempts to process it
 	LastError string `json:"last_error,omitempty"`

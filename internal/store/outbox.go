@@ -63,6 +63,8 @@ type OutMail struct {
 	Size     int64  `json:"size"`    // octets as sent
 	EightBit bool   `json:"eight_bit,omitempty"`
 
+	Originals *Originals `json:"originals,omitempty"` // set when it brings mails to somebody who asked for them
+
 	State       OutState  `json:"state"`
 	Queued      time.Time `json:"queued"`
 	Deadline    time.Time `json:"deadline"` // given up behind this
@@ -78,6 +80,13 @@ type OutMail struct {
 	// reached: when its copy comes back late they are not sent the mail again.
 	Doubt     map[int][]string `json:"doubt,omitempty"`
 	LastReply string           `json:"last_reply,omitempty"` // the relay's words, cleaned, at most 512 octets
+}
+
+// Originals is what a mail brings to somebody who asked: to make others of it
+// where it is too big.
+type Originals struct {
+	Events  []int    `json:"events"`            // whose mails its sources are
+	Missing []string `json:"missing,omitempty"` // lines about those that cannot be had
 }
 
 // Recipient is one forward-path of a mail and what became of it.

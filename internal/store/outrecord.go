@@ -9,13 +9,16 @@ import (
 
 // outVersion is the version octet of a mail on its way: it is read and written
 // several times in each attempt, so it is no JSON. Records of version 1 are,
-// and are read as well.
+// and those of version 2 end before the originals; both are read as well.
 //
 // After the octet come the numbers, the times and the texts, in the order of
 // the functions below, then the lists, each with its length before it. A number
 // is a uvarint, a time that of its nanoseconds since 1970, 0 for none, a text
 // its length and octets.
-const outVersion = 2
+const (
+	outVersion       = 3
+	withoutOriginals = 2
+)
 
 func outTexts(m *OutMail) [12]*string {
 	return [...]*string{
@@ -64,6 +67,7 @@ func encodeOut(m *OutMail) []byte {
 		w.number(uint64(n))
 		w.texts(list)
 	}
+	w.originals(m.Originals)
 	return w.data
 }
 
@@ -104,7 +108,7 @@ func decodeOut(data []byte, m *OutMail) error {
 	if len(data) > 0 && data[0] == recordVersion {
 		return decode(data, m)
 	}
-	if len(data) == 0 || data[0] != outVersion {
+	if len(data) == 0 || data[0] != outVersion && data[0] != withoutOriginals {
 		return fmt.Errorf("decoding %T: record version %x is not known", m, data[:min(1, len(data))])
 	}
 	r := recordReader{rest: string(data[1:])} // one copy, which the texts share
@@ -130,6 +134,9 @@ func decodeOut(data []byte, m *OutMail) error {
 		for range n {
 			m.Doubt[int(r.number())] = r.texts()
 		}
+	}
+	if data[0] != withoutOriginals {
+		m.Originals = r.originals()
 	}
 	if r.broken || r.rest != "" {
 		return fmt.Errorf("decoding %T: %x is cut short, or has too much", m, data)
@@ -196,6 +203,33 @@ func (r *recordReader) texts() []string {
 		list[i] = r.text()
 	}
 	return list
+}
+
+func (w *recordWriter) originals(o *Originals) {
+	w.number(oneIf(o != nil))
+	if o == nil {
+		return
+	}
+	w.number(uint64(len(o.Events)))
+	for _, n := range o.Events {
+		w.number(uint64(n))
+	}
+	w.texts(o.Missing)
+}
+
+func (r *recordReader) originals() *Originals {
+	if r.number() == 0 {
+		return nil
+	}
+	o := &Originals{}
+	if n := r.length(); n > 0 {
+		o.Events = make([]int, n)
+	}
+	for i := range o.Events {
+		o.Events[i] = int(r.number())
+	}
+	o.Missing = r.texts()
+	return o
 }
 
 // rewriteOutbox brings the mails of an older file into the form of today, their

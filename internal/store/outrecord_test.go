@@ -80,6 +80,15 @@ func TestOutRecord(t *testing.T) {
 		if err := decodeOut(append(data, 1), &got); err == nil {
 			t.Error("an octet too many passes")
 		}
+		// Version 2 ended before the originals.
+		if m.Originals == nil {
+			data[0] = withoutOriginals
+			var old OutMail
+			if err := decodeOut(data[:len(data)-1], &old); err != nil {
+				t.Error(err)
+			}
+			mustEqual(t, "a mail of version 2", old, m)
+		}
 	}
 }
 

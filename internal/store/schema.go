@@ -13,6 +13,8 @@ package store
 //	later          folder 0 uidvalidity/4 uid/4    → Later     messages passed and still to be fetched
 //	recorded       id/8                            → Recorded  mails given to nobody, for the admins to see
 //	chores         seq/8                           → Chore     what is to be done in the mailbox
+//	fetch          seq/8                           → Fetch     messages somebody asked for, to be brought in whole
+//	wanted         id                              → Wanted    who asked for which of them
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
 //	conversations  conversation/8                  → Head      the folded state, derived from events
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
@@ -43,7 +45,7 @@ const schemaVersion = 7
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bLedger, bConversations, bOpen, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bFetch, bWanted, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTraces, bActive, bTexts, bRedirects, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -58,6 +60,8 @@ const (
 	bLater         = "later"
 	bRecorded      = "recorded"
 	bChores        = "chores"
+	bFetch         = "fetch"
+	bWanted        = "wanted"
 	bLedger        = "ledger"
 	bConversations = "conversations"
 	bOpen          = "open"

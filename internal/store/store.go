@@ -194,6 +194,7 @@ const (
 	WakeOutbox = "outbox"
 	WakeChores = "chores"
 	WakeAsked  = "asked"
+	WakeFetch  = "fetch"
 )
 
 // Wake returns a channel that receives after each commit that touched name.

@@ -144,6 +144,14 @@ func (v *verifier) references(tx *Tx) {
 			}
 		}
 	}
+	v.add(tx.EachWanted(func(w Wanted) error {
+		for _, m := range w.Mails[min(w.Sent, len(w.Mails)):] {
+			if m.Here {
+				v.refs[m.Raw.Segment]++
+			}
+		}
+		return nil
+	}))
 	v.count = map[uint64]uint64{}
 	v.add(tx.bucket(bSegments).ForEach(func(k, n []byte) error {
 		v.count[binary.BigEndian.Uint64(k)] = binary.BigEndian.Uint64(n)
@@ -164,6 +172,9 @@ func (v *verifier) references(tx *Tx) {
 func (v *verifier) mail(r InboxRecord) {
 	if r.Mail != nil {
 		v.refs[r.Mail.Raw.Segment]++
+	}
+	if r.Fetched != nil && r.Fetched.Event != 0 && r.Fetched.Why == "" {
+		v.refs[r.Fetched.Raw.Segment]++
 	}
 }
 
