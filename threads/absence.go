@@ -28,6 +28,21 @@ type Absence struct {
 // Over reports whether the absence has ended by itself.
 func (a Absence) Over(now time.Time) bool { return !a.Until.IsZero() && !now.Before(a.Until) }
 
+// Words says why she is off duty, to stand behind her name and "is", without
+// until when.
+func (a Absence) Words() string {
+	switch a.Cause {
+	case CauseReply:
+		return "out of office"
+	case CauseDead:
+		return "without an address that works"
+	}
+	if a.Reason == "" {
+		return "off duty"
+	}
+	return "off duty (" + a.Reason + ")"
+}
+
 // Absences is who is off duty for another reason than the file's, by key.
 type Absences map[string]Absence
 

@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,5 +67,28 @@ func TestKeepOwner(t *testing.T) {
 				t.Errorf("it went to %s (owner %s, with the story: %v), want %s", cp[0].Engineer, r.c.Owner, cp[0].Story, tt.want)
 			}
 		})
+	}
+}
+
+// TestHandedOnFor: who takes over reads why the owner does not go on.
+func TestHandedOnFor(t *testing.T) {
+	until := monday.Add(24 * time.Hour)
+	for want, a := range map[string]Absence{
+		"Alice Ng is out of office until 24 Nov":            {Cause: CauseReply, Until: until},
+		"Alice Ng is off duty (Alice said so) until 24 Nov": {Cause: CauseAsked, Reason: "Alice said so", Until: until},
+		"Alice Ng is off duty (root said so)":               {Cause: CauseAdmin, Reason: "root said so"},
+		"mail to Alice Ng comes back":                       {Cause: CauseDead, Until: until},
+	} {
+		r := started(t)
+		r.w.Leave, r.w.Absent = Leave{aliceKey: a.Until}, Absences{aliceKey: a}
+		why := ""
+		for _, e := range r.customer(from("jane@client.example")).Events {
+			if b, ok := e.Body.(Assigned); ok {
+				why = b.Why
+			}
+		}
+		if !strings.Contains(why, want) {
+			t.Errorf("handed on since %q, want %q", why, want)
+		}
 	}
 }

@@ -80,7 +80,7 @@ func TestPickPassesOver(t *testing.T) {
 	}
 	req.Exclude = []string{"e@x"}
 	c, d, ok := Pick(r, req, &Pointers{})
-	if ok || c.Why != "nobody can take more: 1 away, 1 out of office, 1 outside working hours, 1 at the limit of open conversations, 1 already had this one" {
+	if ok || c.Why != "nobody can take more: 1 away, 1 marked absent, 1 outside working hours, 1 at the limit of open conversations, 1 already had this one" {
 		t.Errorf("got %q because %q", c.Engineer, c.Why)
 	}
 	if !reflect.DeepEqual(d, Delta{}) {
@@ -98,9 +98,9 @@ func TestPickNobodyOnDuty(t *testing.T) {
 		admins  bool
 		why     string
 	}{
-		{"default waits", "", nil, "", false, "nobody is on duty: 2 out of office"},
-		{"wait", NobodyWait, nil, "", false, "nobody is on duty: 2 out of office"},
-		{"admins", NobodyAdmins, nil, "", true, "nobody is on duty: 2 out of office"},
+		{"default waits", "", nil, "", false, "nobody is on duty: 2 marked absent"},
+		{"wait", NobodyWait, nil, "", false, "nobody is on duty: 2 marked absent"},
+		{"admins", NobodyAdmins, nil, "", true, "nobody is on duty: 2 marked absent"},
 		{"anyone", NobodyAnyone, nil, "a@x", false, "A is next of 2 in the file, as nobody is on duty: of the 2 whose turn it could be, the one with the fewest so far"},
 		{"anyone but one", NobodyAnyone, []string{"a@x"}, "b@x", false, "B is the only one in the file, as nobody is on duty"},
 		{"anyone but all", NobodyAnyone, []string{"a@x", "b@x"}, "", false, "nobody can take more: 2 already had this one"},

@@ -33,7 +33,7 @@ type Presence struct {
 const (
 	whyOn      = "on duty"
 	whyAway    = "away"
-	whyLeave   = "out of office"
+	whyLeave   = "marked absent"
 	whyHours   = "outside working hours"
 	whyUnknown = "not in the rotation"
 )

@@ -94,10 +94,10 @@ func TestPresence(t *testing.T) {
 		{"last day of it", "gone@x", "2027-01-03 23:59", nil, false, "away until 4 Jan 2027", "2027-01-04 00:00"},
 		{"back", "gone@x", "2027-01-04 00:00", nil, true, "on duty", ""},
 		{"away ahead", "gone@x", "2026-12-19 12:00", nil, true, "on duty", "2026-12-20 00:00"},
-		{"leave", "always@x", "2026-10-15 12:00", Leave{"always@x": at(t, berlin, "2026-10-16 12:00")}, false, "out of office until 16 Oct 2026 12:00", "2026-10-16 12:00"},
+		{"leave", "always@x", "2026-10-15 12:00", Leave{"always@x": at(t, berlin, "2026-10-16 12:00")}, false, "marked absent until 16 Oct 2026 12:00", "2026-10-16 12:00"},
 		{"leave over", "always@x", "2026-10-16 12:00", Leave{"always@x": at(t, berlin, "2026-10-16 12:00")}, true, "on duty", ""},
-		{"leave without end", "always@x", "2026-10-15 12:00", Leave{"always@x": {}}, false, "out of office", ""},
-		{"leave into holidays", "gone@x", "2026-12-19 12:00", Leave{"gone@x": at(t, berlin, "2026-12-22 12:00")}, false, "out of office until 4 Jan 2027", "2027-01-04 00:00"},
+		{"leave without end", "always@x", "2026-10-15 12:00", Leave{"always@x": {}}, false, "marked absent", ""},
+		{"leave into holidays", "gone@x", "2026-12-19 12:00", Leave{"gone@x": at(t, berlin, "2026-12-22 12:00")}, false, "marked absent until 4 Jan 2027", "2027-01-04 00:00"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

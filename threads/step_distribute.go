@@ -54,10 +54,16 @@ func (s *step) lets(owner string) bool {
 // away is why an engineer does not go on, in words.
 func (s *step) away(engineer string) string {
 	name := nameOf(s.w.Rotation, engineer)
-	if a, ok := s.w.Absent[engineer]; ok && a.Cause == CauseDead && !a.Over(s.w.Now) {
+	a, off := s.w.Absent[engineer]
+	switch {
+	case !off || a.Over(s.w.Now):
+		return name + " is " + s.w.Rotation.Presence(engineer, s.w.Now, s.w.Leave).Why
+	case a.Cause == CauseDead:
 		return "mail to " + name + " comes back"
+	case a.Until.IsZero():
+		return name + " is " + a.Words()
 	}
-	return name + " is " + s.w.Rotation.Presence(engineer, s.w.Now, s.w.Leave).Why
+	return name + " is " + a.Words() + " until " + s.say(engineer, a.Until)
 }
 
 // distribute sees to it that what the customer's side wrote is with an

@@ -57,6 +57,13 @@ func (c *command) rotationNext() *cobra.Command {
 					v.args[name] = *value
 				}
 			}
+			if v.args["to"] == "" {
+				cfg, err := c.load()
+				if err != nil {
+					return err
+				}
+				v.args["to"] = cfg.Support.Address // what most mail comes to
+			}
 			v.local = func(st *store.Store, emit func(admin.Turn) error) error {
 				return admin.NextTurns(st, time.Now(), n, admin.MailOf(v.args), emit)
 			}
@@ -64,7 +71,7 @@ func (c *command) rotationNext() *cobra.Command {
 		},
 	}
 	for name, usage := range map[string]string{
-		"subject": "their subject, for topics", "to": "the `address` they come to, for topics",
+		"subject": "their subject, for topics", "to": "the `address` they come to, for topics (default: the support address)",
 		"from": "the `address` they are from, for topics", "body": "words in them, for topics",
 	} {
 		mail[name] = cmd.Flags().String(name, "", usage)

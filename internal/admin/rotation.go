@@ -131,6 +131,7 @@ func StatusOfRotation(st *store.Store, now time.Time) (RotationStatus, error) {
 			Open: r.load[e.Key], MaxOpen: e.MaxOpen, Weight: e.Share(),
 		}
 		if a, ok := r.off[e.Key]; ok {
+			d.Why = a.Words()
 			d.Leave = &Leave{Cause: string(a.Cause), Reason: a.Reason, Since: a.Since.UTC(), Until: stamp(a.Until)}
 		}
 		s.Engineers = append(s.Engineers, d)

@@ -76,9 +76,9 @@ func (m *Moment) tellState(body threads.EventBody) {
 	case threads.Reopened:
 		m.What, m.Reason = "Open again", b.Why
 	case threads.Offered:
-		m.What, m.Reason = fmt.Sprintf("On offer to %s until %s: whoever answers first or takes it has it", strings.Join(b.To, ", "), b.Until.UTC().Format(time.RFC3339)), b.Why
+		m.What, m.Reason = fmt.Sprintf("On offer to %s until %s: whoever answers first or takes it has it", strings.Join(b.To, ", "), instant(b.Until)), b.Why
 	case threads.Snoozed:
-		m.Who, m.What = b.By, "Laid aside by "+b.By+" until "+b.Until.UTC().Format(time.RFC3339)+", or until the customer writes"
+		m.Who, m.What = b.By, "Laid aside by "+b.By+" until "+instant(b.Until)+", or until the customer writes"
 	case threads.Woken:
 		m.What, m.Reason = "No longer laid aside", b.Why
 	case threads.Reminded:
@@ -247,6 +247,9 @@ func matchedWords(r threads.Reason) string {
 	}
 	return "matched by " + string(r)
 }
+
+// instant is a time as people write it.
+func instant(t time.Time) string { return threads.SayTime(t.UTC()) + " UTC" }
 
 // person is an address as people write it.
 func person(a threads.Address) string {
