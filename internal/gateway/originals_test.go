@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
@@ -268,7 +269,7 @@ func TestOriginalsMissing(t *testing.T) {
 
 // unmarked is text of ours without the mark, its lines joined.
 func unmarked(text string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(text, ":: ", "")), " ")
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, message.FooterMark, "")), " ")
 }
 
 // TestOriginalsImpostor: what a customer wrote under the Message-ID of our
@@ -392,7 +393,7 @@ func TestOriginalsNeverOut(t *testing.T) {
 				t.Fatalf("held %v, sent %d: %s", held, len(out), d.dump())
 			}
 			for _, o := range out {
-				d.noPrivate(o, "original-", "as they came", "::")
+				d.noPrivate(o, "original-", "as they came", strings.TrimSpace(message.FooterMark))
 			}
 		})
 	}
