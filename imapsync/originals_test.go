@@ -83,7 +83,10 @@ func TestOriginals(t *testing.T) {
 			r.t.Fatal(err)
 		}
 	}
+	// The numbers mean other mails afterwards.
 	renumber := func(r *rig) {
+		remove(r, 1)
+		appendTo(r, "INBOX", raw(1))
 		if err := r.world.RecreateMailbox(addr, "INBOX", true); err != nil {
 			r.t.Fatal(err)
 		}
@@ -109,7 +112,7 @@ func TestOriginals(t *testing.T) {
 		{"ours, not filed", true, func(*rig) {}, "INBOX", ""},
 		{"an id twice", false, func(r *rig) {
 			renumber(r)
-			remove(r, 2)
+			remove(r, 1) // which is 2 now
 			appendTo(r, "INBOX", append([]byte("X-Forged: yes\r\n"), raw(2)...), raw(2))
 		}, "INBOX", ""},
 		{"too big", false, func(r *rig) {
