@@ -141,7 +141,7 @@ func TestMergedHoldsAndOutcomes(t *testing.T) {
 		t.Errorf("held %+v", r.holds())
 	}
 
-	r, hers, his = twoOpen(t)
+	r, hers, _ = twoOpen(t)
 	r.comes(r.reply(hers, alice, "/clsoe\n\nUse more."))
 	held = r.one(store.OutNotice, alice)
 	r.comes(r.reply(hers, alice, "/merge 2"))
