@@ -64,8 +64,6 @@ func (r *rig) whole(n int) {
 	}
 }
 
-func (r *rig) folderOf(n int) string { return r.brought()[n].UID.Folder }
-
 // TestOriginals: wherever they lie by now, and whatever number they have
 // there.
 func TestOriginals(t *testing.T) {
