@@ -173,7 +173,7 @@ func TestOriginals(t *testing.T) {
 	if s.Mail.Subject != "Re: Printer on fire" || refs[0] != root || s.header("In-Reply-To") != refs[len(refs)-1] || !slices.Contains(refs, d.copy.MessageID) {
 		t.Errorf("not in her thread: %q, %s, answers %s", s.Mail.Subject, refs, s.header("In-Reply-To"))
 	}
-	for _, has := range []string{"original-1.eml: Jane Doe <" + jane + ">, 23 Nov 2026", "original-2.eml: Alice Ng (our answer)", "original-3.eml: Jane"} {
+	for _, has := range []string{"original-1.eml: Jane Doe <" + jane + ">, 23 Nov 2026", "original-2.eml: Alice Ng (our answer), ", "original-3.eml: Jane"} {
 		if !strings.Contains(s.Mail.Text, has) {
 			t.Errorf("%q is not in\n%s", has, s.Mail.Text)
 		}

@@ -300,8 +300,11 @@ func (b *batch) links(c threads.Conversation, texts bool) []action {
 }
 
 func shown(a threads.Address) string {
-	if a.Name == "" {
+	switch "" {
+	case a.Name:
 		return a.Addr
+	case a.Addr: // ourselves
+		return a.Name
 	}
 	return a.Name + " <" + a.Addr + ">"
 }

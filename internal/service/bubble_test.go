@@ -60,7 +60,22 @@ var people = []string{
 }
 
 // logBuffer keeps the log and shows it when the test failed.
-type logBuffer struct{ bytes.Buffer }
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
 
 func newBubble(t testing.TB, extra string) *bubble {
 	return newBubbleIn(t, extra, servers.Options{RequireAuth: true, SpecialUse: true})
@@ -132,7 +147,7 @@ func (b *bubble) startSMTP() {
 
 func (b *bubble) seams() Seams {
 	return Seams{
-		Log: slog.New(slog.NewTextHandler(&b.log.Buffer, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
+		Log: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
 		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext, LookupTXT: b.lookupTXT,
 		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},
