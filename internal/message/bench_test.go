@@ -92,8 +92,13 @@ func BenchmarkReadCorpus(b *testing.B) {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join("..", "..", dir)
 	}
-	for _, purpose := range []string{"parse", "charset", "bounce", "autoreply", "reply"} {
-		mails := corpusMails(b, filepath.Join(dir, purpose))
+	var all [][]byte
+	for _, purpose := range []string{"parse", "charset", "bounce", "autoreply", "reply", "all"} {
+		mails := all
+		if purpose != "all" {
+			mails = corpusMails(b, filepath.Join(dir, purpose))
+			all = append(all, mails...)
+		}
 		ours := func() {
 			for _, raw := range mails {
 				Read(bytes.NewReader(raw))
