@@ -35,7 +35,7 @@ func TestSubmit(t *testing.T) {
 		{"no connection", func(r *rig, _ *store.OutMail) { r.relay.refuse = true }, "", "refused"},
 		{"cut behind the dot", func(r *rig, _ *store.OutMail) {
 			r.relay.misdeeds = always("dot", "", misdeed{cut: true})
-		}, "", "EOF"},
+		}, "", "the final dot"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(r *rig) {
