@@ -58,17 +58,11 @@ func (f *follower) copyAndRemove(s *session, chores []store.Chore, target string
 			toCopy = append(toCopy, uid)
 		}
 	}
-	if len(toCopy) > 0 {
-		copied, err := s.copy(toCopy, target)
-		if err != nil {
-			return nil, err
-		}
-		for _, uid := range toCopy {
-			if copied.Contains(imap.UID(uid)) {
-				toRemove = append(toRemove, uid)
-			}
-		}
+	copied, err := s.copied(toCopy, target)
+	if err != nil {
+		return nil, err
 	}
+	toRemove = append(toRemove, copied...)
 	if len(toRemove) > 0 {
 		if err := s.expunge(toRemove); err != nil {
 			return nil, err
@@ -109,28 +103,33 @@ func (f *follower) moveClosed(s *session, chores []store.Chore) ([]store.Chore, 
 	if err != nil {
 		return nil, err
 	}
-	var toCopy, toRemove []uint32
+	var toCopy []uint32
 	for uid := range ids {
 		if !there[uid] {
 			toCopy = append(toCopy, uid)
 		}
 	}
-	if len(toCopy) == 0 {
-		return chores, nil
-	}
-	copied, err := s.copy(toCopy, target)
+	copied, err := s.copied(toCopy, target)
 	if err != nil {
 		return nil, err
 	}
-	for _, uid := range toCopy {
-		if copied.Contains(imap.UID(uid)) {
-			toRemove = append(toRemove, uid)
-		}
-	}
-	if len(toRemove) > 0 {
-		err = s.expunge(toRemove)
+	if len(copied) > 0 {
+		err = s.expunge(copied)
 	}
 	return chores, err
+}
+
+// copied copies messages and returns those of them that the server says are in
+// the target now: these alone may be removed.
+func (s *session) copied(uids []uint32, target string) ([]uint32, error) {
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	set, err := s.copy(uids, target)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(uids, func(uid uint32) bool { return !set.Contains(imap.UID(uid)) }), nil
 }
 
 // messageIDs returns the Message-IDs of those of uids that are there; "" for a

@@ -146,7 +146,7 @@ func TestAnswersStayInTheirFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("../secret", filepath.Join(dir, "answers", "link.txt")); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if text, err := a.Read("link"); err == nil {
 		t.Errorf("read %q from outside", text)

@@ -16,7 +16,9 @@
 // engineers_test.go say what people do, trouble_test.go what goes wrong;
 // referee_test.go and referee_store_test.go judge; shrink_test.go looks for
 // the shortest history that still breaks a promise; mutants_test.go breaks the
-// service on purpose and asks whether the referee notices.
+// service on purpose and asks whether the referee notices. wire_test.go gives
+// each connection its speed, same_test.go runs one world several times, and
+// death_test.go kills the real program at its system calls.
 //
 //	go test ./internal/lab -seed N -days D -count K
 //

@@ -23,7 +23,8 @@ var (
 	shrinkFor = flag.Duration("shrink", time.Minute, "how long to look for the shortest history that breaks a promise")
 )
 
-// kept are seeds that broke a promise once, by the days they need.
+// kept are the worlds every run of the tests goes through. One that breaks a
+// promise is added here, with the days it needs.
 var kept = []plan{
 	{seed: 1, days: 12},
 }

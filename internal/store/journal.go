@@ -39,6 +39,7 @@ type journal struct {
 	generation uint64
 	end        int64 // where the next record goes
 	size       int64 // of the file
+	sync       func(*os.File) error
 }
 
 // openJournal opens the file; begin says of which generation it is.
@@ -52,7 +53,7 @@ func openJournal(path string, flags int) (*journal, error) {
 		f.Close()
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
-	return &journal{f: f, size: info.Size()}, nil
+	return &journal{f: f, size: info.Size(), sync: datasync}, nil
 }
 
 func (j *journal) close() error { return j.f.Close() }
@@ -74,7 +75,7 @@ func (j *journal) append(record []byte, sync bool) error {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	if sync {
-		if err := datasync(j.f); err != nil {
+		if err := j.sync(j.f); err != nil {
 			return fmt.Errorf("syncing the journal: %w", err)
 		}
 	}

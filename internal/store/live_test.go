@@ -198,6 +198,47 @@ func TestJournalFails(t *testing.T) {
 	}
 }
 
+// TestSynced: when Update returns, its record was synced as it stands in the
+// journal; UpdateSoon leaves that to the next one; a sync that fails leaves
+// nothing.
+func TestSynced(t *testing.T) {
+	s := open(t)
+	j := s.live.journal
+	var synced []byte // of the journal, at the last sync
+	refuse := false
+	j.sync = func(f *os.File) (err error) {
+		if refuse {
+			return errRefused
+		}
+		synced, err = os.ReadFile(f.Name())
+		return err
+	}
+	durable := func() bool {
+		data, err := os.ReadFile(j.f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j.end > 0 && int64(len(synced)) >= j.end && bytes.Equal(data[:j.end], synced[:j.end])
+	}
+	set := func(n int) func(tx *Tx) error { return func(tx *Tx) error { return tx.SetMeta("a", n) } }
+	update(t, s, set(1))
+	if !durable() {
+		t.Error("Update returned before its record was synced")
+	}
+	if err := s.UpdateSoon(set(2)); err != nil || durable() {
+		t.Errorf("UpdateSoon: synced %v, %v", durable(), err)
+	}
+	update(t, s, set(3))
+	if !durable() {
+		t.Error("the one before is not synced with the next")
+	}
+	before := contents(t, s)
+	refuse = true
+	if err := s.Update(set(4)); !errors.Is(err, errRefused) || !maps.Equal(before, contents(t, s)) {
+		t.Errorf("a sync that fails leads to %v", err)
+	}
+}
+
 // TestSmallSegment: one that was never synced is there after a crash, if a
 // record refers to it, from whichever of the two files.
 func TestSmallSegment(t *testing.T) {

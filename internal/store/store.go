@@ -106,6 +106,11 @@ func (s *Store) open(random io.Reader) error {
 	if s.live.journal, err = openJournal(filepath.Join(s.dir, journalName), os.O_CREATE|os.O_RDWR); err != nil {
 		return err
 	}
+	// Syncing a file does not sync its name: at the first start file, journal
+	// and spool are new.
+	if err := syncDir(s.dir); err != nil {
+		return fmt.Errorf("syncing the state directory: %w", err)
+	}
 	if err := s.goLive(); err != nil {
 		return fmt.Errorf("preparing %s: %w", path, err)
 	}
