@@ -117,7 +117,7 @@ func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (str
 		return noteText(l), nil
 	}
 	if l != nil && n.Answer == 0 {
-		return message.WithoutFooter(l.msg.Mail.Text), nil
+		return message.WithoutFooter(l.msg.WholeText()), nil
 	}
 	of := n.Answer
 	if of == 0 {

@@ -106,12 +106,16 @@ func (m *Message) readNewText() {
 		m.Mail.NewText = m.Mail.Text
 		return
 	}
-	q := scanQuotes(m.Mail.Text, m.Mail.ListPost != "")
-	m.Mail.NewText = q.newText()
+	text := m.Mail.Text
+	if m.long != "" {
+		text = m.long
+	}
+	q := scanQuotes(text, m.Mail.ListPost != "")
+	m.Mail.NewText = clip(q.newText(), threads.MaxText)
 	m.Mail.Quoted = q.quoted(threads.MaxQuoted)
 	commands, rest := readCommands(m.Mail.NewText)
 	m.Mail.Commands = append(commands, calls(rest)...)
-	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries()
+	m.Mail.AnswerEmpty = saysNothing(rest) && !m.carries() && !m.cut
 	m.Mail.Stray = stray(rest)
 	m.Mail.SubjectCommand = subjectCommand(m.Mail.SubjectBase)
 }

@@ -74,7 +74,8 @@ func (m *Message) textOf(p *Part) (text string, problems []string) {
 	}
 	if len(raw) > maxDecoded {
 		raw = raw[:maxDecoded]
-		problems = append(problems, "long text: its end is not shown")
+		problems = append(problems, endNotShown)
+		m.cut = true
 	}
 	if harm != "" {
 		problems = append(problems, harm)

@@ -26,3 +26,6 @@ const (
 	wholeSource   = 1 << 20 // a mail up to this size is read in one piece
 	window        = 64 << 10
 )
+
+// endNotShown is the problem of a mail whose Text is not all of its text.
+const endNotShown = "long text: its end is not shown"

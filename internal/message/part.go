@@ -24,6 +24,8 @@ type Message struct {
 	cr     bool   // lines end with CR alone
 	hint   string // charset for raw 8-bit text in the header
 	leaves leafFacts
+	long   string           // the text to its end where Text is only its beginning, until NewText is read
+	cut    bool             // of the text even the end was not read
 	list   []*Part          // the parts without children
 	depth  int              // reports around this one
 	inner  *Message         // the report inside this one, if it was read

@@ -59,7 +59,7 @@ func read(src Source, depth int) *Message {
 
 // forget drops what was only needed while the mail was read.
 func (m *Message) forget() {
-	m.leaves.whole, m.report, m.blocks = nil, nil, nil
+	m.leaves.whole, m.report, m.blocks, m.long = nil, nil, nil, ""
 	for _, p := range m.Leaves() {
 		p.decoded, p.kept = nil, false
 	}

@@ -3,6 +3,7 @@ package message
 import (
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"postroom/threads"
 )
@@ -24,10 +25,36 @@ type textPlan struct {
 	files []threads.Attachment // uuencoded in the text
 }
 
-// readText fills Text and Attachments.
+// readText fills Text and Attachments. A text of which Text holds only the
+// beginning is kept whole until NewText was read: what an author wrote below a
+// long quotation is hers all the same.
 func (m *Message) readText() {
 	t := &textPlan{m: m}
-	t.part(m.Root, nil, true)
+	text := t.join()
+	if len(text) > threads.MaxText {
+		m.note(endNotShown)
+		m.long = text
+	}
+	m.Mail.Text = clip(text, threads.MaxText)
+	m.Mail.Attachments = t.attachments(m.Root, []threads.Attachment{})
+	m.Mail.Attachments = t.unpack(append(m.Mail.Attachments, t.files...))
+}
+
+// WholeText is Text to its end, at most 1 MiB of it and of each part. It reads
+// the source again.
+func (m *Message) WholeText() string {
+	if len(m.Mail.Text) < threads.MaxText-utf8.UTFMax {
+		return m.Mail.Text
+	}
+	problems := m.Mail.Problems
+	text := (&textPlan{m: m}).join()
+	m.Mail.Problems = problems
+	return text
+}
+
+// join is the texts of all parts that are shown, in their order.
+func (t *textPlan) join() string {
+	t.part(t.m.Root, nil, true)
 	text := ""
 	for _, s := range t.shown {
 		switch s := strings.TrimRight(s.text, " \n"); {
@@ -36,17 +63,13 @@ func (m *Message) readText() {
 		case s != "":
 			text += "\n\n" + s
 		}
-		if len(text) > threads.MaxText {
-			break
+		if len(text) > maxDecoded {
+			t.m.note(endNotShown)
+			t.m.cut = true
+			return clip(text, maxDecoded)
 		}
 	}
-	if len(text) > threads.MaxText {
-		m.note("long text: its end is not shown")
-		text = clip(text, threads.MaxText)
-	}
-	m.Mail.Text = text
-	m.Mail.Attachments = t.attachments(m.Root, []threads.Attachment{})
-	m.Mail.Attachments = t.unpack(append(m.Mail.Attachments, t.files...))
+	return text
 }
 
 // part shows what is to be shown of a part. first is true until a text part
@@ -99,9 +122,9 @@ func (t *textPlan) textOf(p *Part) string {
 	}
 	switch p.Type {
 	case "text/html", "text/x-amp-html":
-		s = flattenHTML(s, threads.MaxText)
+		s = flattenHTML(s, maxDecoded)
 	case "text/enriched", "text/richtext":
-		s = flattenHTML(strings.ReplaceAll(s, "<<", "&lt;"), threads.MaxText)
+		s = flattenHTML(strings.ReplaceAll(s, "<<", "&lt;"), maxDecoded)
 	default:
 		s = t.takeFiles(s)
 	}

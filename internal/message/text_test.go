@@ -2,6 +2,8 @@ package message
 
 import (
 	"encoding/base64"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +89,57 @@ func TestLongTextIsCut(t *testing.T) {
 	m := readMail("Subject: a\n\n" + strings.Repeat("é", threads.MaxText))
 	if len(m.Mail.Text) > threads.MaxText || !hasProblem(m, "long text") {
 		t.Errorf("%d octets, problems %q", len(m.Mail.Text), m.Mail.Problems)
+	}
+}
+
+// TestBelowALongQuotation: what stands below more quotation than is kept of a
+// text is hers all the same, and is given back to her whole.
+func TestBelowALongQuotation(t *testing.T) {
+	quoted := strings.Repeat("> a line of what was said before\r\n", 5000)
+	inHTML := "<blockquote type=\"cite\">" + strings.Repeat("<div>a line of what was said before</div>\r\n", 5000) + "</blockquote><p>Hers, at the end.</p>\r\n"
+	for name, src := range map[string]string{
+		"plain": "Content-Type: text/plain\r\n\r\nOn Monday, Ada <ada@a.example> wrote:\r\n" + quoted + "\r\nHers, at the end.\r\n",
+		"html":  "Content-Type: text/html\r\n\r\n" + inHTML,
+		"beyond what is read": "Content-Type: text/plain\r\n\r\nOn Monday, Ada <ada@a.example> wrote:\r\n" +
+			strings.Repeat(quoted, 8) + "\r\nHers, at the end.\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := readMail(src)
+			if len(m.Mail.Text) > threads.MaxText || !slices.Contains(m.Mail.Problems, endNotShown) {
+				t.Errorf("a text of %d octets, with the problems %q", len(m.Mail.Text), m.Mail.Problems)
+			}
+			if m.Mail.AnswerEmpty {
+				t.Error("it is said to be empty")
+			}
+			if name == "beyond what is read" {
+				return
+			}
+			if got := strings.TrimSpace(m.Mail.NewText); got != "Hers, at the end." {
+				t.Errorf("new text %.200q", got)
+			}
+			problems := len(m.Mail.Problems)
+			if got := m.WholeText(); !strings.HasSuffix(got, "Hers, at the end.") || len(m.Mail.Problems) != problems {
+				t.Errorf("the whole text ends with %q", got[len(got)-60:])
+			}
+		})
+	}
+}
+
+// BenchmarkNewTextHostile reads texts made to be slow: the time for twice the
+// length must be about twice.
+func BenchmarkNewTextHostile(b *testing.B) {
+	for name, unit := range map[string]string{
+		"quotes": "> ", "lines of >": ">\n", "attributions": "On Monday, a@b.example wrote:\n", "half attributions": "On Monday, a\n", "from": "From: a\n",
+		"rules": "_____________\n", "words": "word ", "dashes": "-- \n", "nested": "> > > > > > > > a\n", "wrote": "wrote:\n", "blank": "\n", "mixed": "> a\nb\n",
+	} {
+		for _, size := range []int{256 << 10, 1 << 20} {
+			text := strings.Repeat(unit, size/len(unit))
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				for b.Loop() {
+					newText(text)
+				}
+			})
+		}
 	}
 }
 
