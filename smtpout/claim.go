@@ -39,7 +39,7 @@ func (d *dispatcher) commit() {
 		d.storeFailed(err)
 		return
 	}
-	d.done, d.back, d.taught = nil, nil, nil
+	d.done, d.back, d.taught = nil, nil, false
 	d.meter.unsaved = false
 	d.sent += b.sent
 	d.next, d.look = b.next, !b.next.IsZero() && !b.next.After(now)
@@ -108,8 +108,8 @@ func (b *batch) run(room int) error {
 			return err
 		}
 	}
-	if b.taught != nil {
-		if err := b.tx.SetMeta(EnvelopeKey, *b.taught); err != nil {
+	if b.taught {
+		if err := b.envelope.save(b.tx); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ type dispatcher struct {
 	done    []*result // not yet committed
 	since   time.Time // when the first of these came
 	back    []*job    // claimed, to be queued again
-	taught  *EnvelopeMemory
+	taught  bool      // so is what the relay said of a reverse-path
 	look    bool      // something may be due
 	next    time.Time // when something is due, unless look; zero for never
 	holdOff time.Time // the store failed: no commit before this
@@ -287,9 +287,8 @@ func (d *dispatcher) judge(r *result) {
 		}
 		d.works(r)
 	}
-	if m, ok := d.envelope.taught(r); ok {
-		d.envelope.set(m)
-		d.taught = &m
+	if d.envelope.taught(r) {
+		d.taught = true
 		d.log.Warn("the relay refuses our envelope sender; the fallback is used from now on", "words", r.refusal.String())
 		d.observer.EnvelopeFallback(r.refusal.String())
 	}

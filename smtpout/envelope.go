@@ -1,6 +1,7 @@
 package smtpout
 
 import (
+	"fmt"
 	"sync"
 
 	"postroom/internal/store"
@@ -15,6 +16,17 @@ type EnvelopeMemory struct {
 	Bounce string `json:"bounce,omitempty"` // what it said of a bounce address
 	Null   string `json:"null,omitempty"`   // what it said of the null reverse-path
 }
+
+// slot is where the memory has the reverse-path of a mail.
+func (m *EnvelopeMemory) slot(mail *store.OutMail) *string {
+	if mail.EnvelopeFrom == "" {
+		return &m.Null
+	}
+	return &m.Bounce
+}
+
+// of is what the relay said of such a reverse-path; "" when it took it.
+func (m EnvelopeMemory) of(mail *store.OutMail) string { return *m.slot(mail) }
 
 // envelope is the memory as the workers share it.
 type envelope struct {
@@ -36,16 +48,15 @@ func (e *envelope) set(m EnvelopeMemory) {
 
 // reversePath chooses what stands in MAIL FROM (RFC 5321 §4.1.1.2). refused
 // says that this attempt's first choice was.
-func (s *Sender) reversePath(m *store.OutMail, refused bool) string {
+func (s *Sender) reversePath(j *job, refused bool) string {
+	m := &j.mail
 	if s.cfg.Envelope == EnvelopeBounce || m.Fallback == "" {
 		return m.EnvelopeFrom
 	}
-	known := s.envelope.get()
 	switch {
 	case refused,
-		m.EnvelopeFrom == "" && known.Null != "",
 		m.EnvelopeFrom != "" && s.cfg.Envelope == EnvelopeSupport,
-		m.EnvelopeFrom != "" && known.Bounce != "":
+		!j.anew && s.envelope.get().of(m) != "":
 		return m.Fallback
 	}
 	return m.EnvelopeFrom
@@ -65,20 +76,50 @@ func (t *transaction) mayFallBack(why reply, atMail bool) bool {
 	return true
 }
 
-// taught returns the memory with what an attempt adds to it: only a mail that
-// left with the other sender proves that the sender was the matter.
-func (e *envelope) taught(r *result) (EnvelopeMemory, bool) {
-	m := e.get()
+// taught adds to the memory what an attempt showed, and reports whether it
+// did: only a mail that left with the other sender proves that the sender was
+// the matter.
+func (e *envelope) taught(r *result) bool {
 	if !r.fellBack || !r.sent() {
-		return m, false
+		return false
 	}
-	slot := &m.Bounce
-	if r.job.mail.EnvelopeFrom == "" {
-		slot = &m.Null
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	words := e.m.slot(&r.job.mail)
+	if *words != "" {
+		return false
 	}
-	if *slot != "" {
-		return m, false
+	*words = r.refusal.String()
+	return true
+}
+
+// save stores the memory.
+func (e *envelope) save(tx *store.Tx) error { return tx.SetMeta(EnvelopeKey, e.get()) }
+
+// LearnSender takes over what somebody found out with a bounce address as the
+// reverse-path of a mail that came back to us: what the relay said of it, or ""
+// that it took it. Where the configuration leaves no choice, it counts nothing.
+// It may be called from any goroutine.
+func (s *Sender) LearnSender(refusal string) error {
+	if s.cfg.Envelope != EnvelopeAuto {
+		return nil
 	}
-	*slot = r.refusal.String()
-	return m, true
+	if err := s.store.Update(func(tx *store.Tx) error { return s.learnSender(tx, refusal) }); err != nil {
+		return fmt.Errorf("keeping what the relay said of senders: %w", err)
+	}
+	s.observer.EnvelopeFallback(refusal)
+	return nil
+}
+
+func (s *Sender) learnSender(tx *store.Tx, refusal string) error {
+	var kept EnvelopeMemory
+	if _, err := tx.Meta(EnvelopeKey, &kept); err != nil {
+		return err
+	}
+	e := &s.envelope
+	e.mu.Lock()
+	orElse(&e.m.Null, kept.Null) // a sender that does not run has read nothing
+	e.m.Bounce = refusal
+	e.mu.Unlock()
+	return e.save(tx)
 }

@@ -212,3 +212,68 @@ func TestTooManyRecipients(t *testing.T) {
 		})
 	}
 }
+
+// TestLearnSender: what somebody else found out about senders counts at once
+// and after the next start, until the contrary is found; and it is not found
+// out anew by a mail that is to be tried as if nothing were known.
+func TestLearnSender(t *testing.T) {
+	const words = "550 5.7.60 not as this sender"
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, r *rig) {
+				r.update(func(tx *store.Tx) error { return tx.SetMeta(EnvelopeKey, EnvelopeMemory{Null: "501 no"}) })
+				if running {
+					r.drain()
+				}
+				leaves := func(bounce bool) {
+					t.Helper()
+					m := r.mail(customer)
+					r.enqueue(m)
+					r.drain()
+					r.want(m.ID, "done: sent")
+					got := r.relay.received()
+					if from := got[len(got)-1].from; (from == m.EnvelopeFrom) != bounce {
+						t.Errorf("it left from %s", from)
+					}
+				}
+				learn := func(words string) {
+					t.Helper()
+					if err := r.sender.LearnSender(words); err != nil {
+						t.Fatal(err)
+					}
+					var kept EnvelopeMemory
+					r.update(func(tx *store.Tx) (err error) { _, err = tx.Meta(EnvelopeKey, &kept); return err })
+					if (kept != EnvelopeMemory{Bounce: words, Null: "501 no"}) || r.seen.envelope[len(r.seen.envelope)-1] != words {
+						t.Errorf("kept is %+v, told %q", kept, r.seen.envelope)
+					}
+				}
+				learn(words)
+				leaves(false)
+				r.reopen()
+				leaves(false)
+				m := r.mail(customer)
+				if sub, err := r.sender.Submit(t.Context(), m); err != nil || sub.From != m.Fallback || sub.FellBack != words {
+					t.Errorf("%+v, %v", sub, err)
+				}
+				if sub, err := r.sender.SubmitAnew(t.Context(), m); err != nil || sub.From != m.EnvelopeFrom || sub.FellBack != "" {
+					t.Errorf("anew: %+v, %v", sub, err)
+				}
+				leaves(false) // that it was taken is for others to make of what they will
+				learn("")
+				leaves(true)
+				r.reopen()
+				leaves(true)
+				if n := r.relay.said("MAIL"); n != 7 {
+					t.Errorf("MAIL was said %d times", n)
+				}
+			})
+		})
+	}
+	for _, kind := range []Envelope{EnvelopeBounce, EnvelopeSupport} {
+		bubble(t, func(r *rig) { r.cfg.Envelope = kind }, func(t *testing.T, r *rig) {
+			if err := r.sender.LearnSender(words); err != nil || len(r.seen.envelope) > 0 {
+				t.Errorf("%s: told %q, %v", kind, r.seen.envelope, err)
+			}
+		})
+	}
+}

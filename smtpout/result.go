@@ -8,6 +8,8 @@ type job struct {
 	probe bool // the relay is tried with it
 	// direct says that no outbox holds the mail: nothing is recorded of it.
 	direct bool
+	// anew says that what the relay once said of reverse-paths does not count.
+	anew bool
 }
 
 // end is how an attempt ended.
@@ -62,8 +64,9 @@ type result struct {
 	err     error // what the trouble is
 	cut     bool  // the session broke
 
-	fellBack bool  // sent with the fallback as the reverse-path
-	refusal  reply // why: what was said of the first reverse-path
+	from     string // the reverse-path used last
+	fellBack bool   // sent with the fallback as the reverse-path
+	refusal  reply  // why: what was said of the first reverse-path
 }
 
 func newResult(w *worker, j *job) *result {

@@ -21,8 +21,8 @@ type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 // It is called once for each time the mail is sent, from several goroutines.
 type Render func(ctx context.Context, w io.Writer, m store.OutMail) error
 
-// Observer is told about the relay. Its methods are called from one goroutine
-// and should return at once.
+// Observer is told about the relay. Its methods are called from one goroutine,
+// but for EnvelopeFallback, and should return at once.
 type Observer interface {
 	// RelayError tells why the relay as a whole does not work, and nil once it
 	// does again.
@@ -31,7 +31,8 @@ type Observer interface {
 	// works again.
 	Paused(until time.Time)
 	// EnvelopeFallback tells what the relay said when it refused a reverse-path
-	// of ours. It is told again after a restart.
+	// of ours, and "" when it is found to take bounce addresses. It is told
+	// again after a restart, and by LearnSender.
 	EnvelopeFallback(words string)
 }
 

@@ -14,8 +14,9 @@ type Submission struct {
 	Offers     []string          // the service extensions it named (RFC 5321 §4.1.1.1)
 	MaxSize    int64             // octets; 0 is no limit
 	TLS        bool
-	// FellBack is what the relay said of the reverse-path, when it refused it
-	// and took the mail with the fallback.
+	From       string // the reverse-path that was used last
+	// FellBack is what the relay said of the reverse-path of the mail, now or
+	// when it refused one before, where the fallback stood in its place.
 	FellBack string
 	Took     time.Duration
 }
@@ -35,17 +36,29 @@ func (s Submission) Sent() bool {
 // again. The error is that of the connection or the login; what the relay says
 // of the mail stands with its recipients.
 func (s *Sender) Submit(ctx context.Context, m store.OutMail) (Submission, error) {
-	began := time.Now()
+	return s.submit(ctx, &job{mail: m, direct: true})
+}
+
+// SubmitAnew is Submit as if the relay had never refused a reverse-path.
+func (s *Sender) SubmitAnew(ctx context.Context, m store.OutMail) (Submission, error) {
+	return s.submit(ctx, &job{mail: m, direct: true, anew: true})
+}
+
+func (s *Sender) submit(ctx context.Context, j *job) (Submission, error) {
+	began, m := time.Now(), &j.mail
 	w := &worker{Sender: s}
 	defer w.quit()
-	r := w.try(ctx, &job{mail: m, direct: true})
-	sub := Submission{Took: time.Since(began)}
+	r := w.try(ctx, j)
+	sub := Submission{Took: time.Since(began), From: r.from}
 	if w.session != nil {
 		sub.Offers, sub.MaxSize = w.session.offered(), w.session.maxSize
 		sub.TLS = w.session.wire.tls
 	}
-	if r.fellBack {
+	switch {
+	case r.fellBack:
 		sub.FellBack = r.refusal.String()
+	case r.from != m.EnvelopeFrom:
+		sub.FellBack = s.envelope.get().of(m) // "" where the configuration wants it
 	}
 	if r.end != endTried {
 		if r.err == nil {

@@ -111,8 +111,8 @@ func (t *transaction) todo() []target {
 // envelope says MAIL and RCPT for each recipient and our own copy, and takes
 // in what the relay makes of them.
 func (t *transaction) envelope(todo []target) (again, bool) {
-	m := &t.result.job.mail
-	t.from = t.reversePath(m, t.seen[againFallback])
+	t.from = t.reversePath(t.result.job, t.seen[againFallback])
+	t.result.from = t.from
 	from, bad := pathOf(t.from)
 	if bad != nil {
 		t.result.each(indexes(todo), store.OutFailed, *bad)
