@@ -101,7 +101,7 @@ func (e *envelope) save(tx *store.Tx) error { return tx.SetMeta(EnvelopeKey, e.g
 // that it took it. Where the configuration leaves no choice, it counts nothing.
 // It may be called from any goroutine.
 func (s *Sender) LearnSender(refusal string) error {
-	if s.cfg.Envelope != EnvelopeAuto {
+	if s.cfg.Envelope != EnvelopeAuto || refusal != "" && s.envelope.get().Bounce == refusal {
 		return nil
 	}
 	if err := s.store.Update(func(tx *store.Tx) error { return s.learnSender(tx, refusal) }); err != nil {

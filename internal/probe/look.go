@@ -42,12 +42,19 @@ func (r *Report) read(a *attempt, header []byte) {
 	r.MessageIDKept = r.ArrivedAs == r.MessageID
 	ids := strings.Fields(msg.Header.Get("References"))
 	r.ReferencesKept = slices.Equal(ids, a.letter.References)
+	if at := address(msg.Header.Get("Return-Path")); at != "" {
+		r.EnvelopeBack = at
+		r.EnvelopeKept = r.EnvelopeKept && strings.EqualFold(at, r.EnvelopeSent)
+	}
 	for _, sig := range msg.Header["Dkim-Signature"] {
 		if d := tag(sig, "d"); d != "" && !slices.Contains(r.DKIM, d) {
 			r.DKIM = append(r.DKIM, d)
 		}
 	}
 }
+
+// address is the one in a Return-Path (RFC 5321 §4.4); "" for none.
+func address(path string) string { return strings.Trim(strings.TrimSpace(path), "<>") }
 
 // tag reads one tag of a DKIM-Signature (RFC 6376 §3.2).
 func tag(sig, name string) string {

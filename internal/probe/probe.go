@@ -38,8 +38,9 @@ type Config struct {
 
 // Prober sends probes. Its methods may be called from one goroutine at a time.
 type Prober struct {
-	log *slog.Logger
-	cfg Config
+	log  *slog.Logger
+	cfg  Config
+	hand func(context.Context, store.OutMail) (smtpout.Submission, error)
 }
 
 // New makes a Prober; nothing happens before Run.
@@ -50,7 +51,7 @@ func New(log *slog.Logger, cfg Config) *Prober {
 	if cfg.Every <= 0 {
 		cfg.Every = time.Second
 	}
-	return &Prober{log, cfg}
+	return &Prober{log: log, cfg: cfg}
 }
 
 // attempt is one mail of a probe.
@@ -63,10 +64,15 @@ type attempt struct {
 	back   bool
 }
 
-// Run logs in to both servers, sends a probe and waits for it. A failure is
-// part of the report; the error is that of the store, or of ctx.
-func (p *Prober) Run(ctx context.Context) (Report, error) {
-	r := Report{At: p.cfg.Now().UTC(), Problems: []string{}, Offers: []string{}, DKIM: []string{}, PlusAddressing: PlusUnset}
+// Run logs in to both servers, sends a probe and waits for it. anew has it try
+// the bounce address even where the relay is known to refuse such a sender. A
+// failure is part of the report; the error is that of the store, or of ctx.
+func (p *Prober) Run(ctx context.Context, anew bool) (Report, error) {
+	p.hand = p.cfg.Relay.Submit
+	if anew {
+		p.hand = p.cfg.Relay.SubmitAnew
+	}
+	r := Report{At: p.cfg.Now().UTC(), Problems: []string{}, Offers: []string{}, DKIM: []string{}, PlusAddressing: PlusUnset, support: p.cfg.Support}
 	box, err := p.cfg.Mailbox.Lookup(ctx)
 	if err != nil {
 		r.problem("the mailbox: %v", err)
@@ -106,7 +112,7 @@ func (p *Prober) send(ctx context.Context, r *Report, plus bool) (*attempt, erro
 		return nil, err
 	}
 	a.sent = p.cfg.Now()
-	a.sub, err = p.cfg.Relay.Submit(ctx, mail)
+	a.sub, err = p.hand(ctx, mail)
 	if err != nil {
 		r.problem("the relay: %v", err)
 		return nil, ctx.Err()

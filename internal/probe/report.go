@@ -32,15 +32,20 @@ type Report struct {
 	RelayWords     string   `json:"relay_words"` // when it took the probe
 	ReferencesKept bool     `json:"references_kept"`
 	PlusAddressing Plus     `json:"plus_addressing"`
-	PlusWords      string   `json:"plus_words"` // the relay's, when it refused one
-	DKIM           []string `json:"dkim"`       // domains that signed it
-	EnvelopeKept   bool     `json:"envelope_kept"`
-	EnvelopeWords  string   `json:"envelope_words"` // the relay's, when it refused our bounce address
-	FilesSent      bool     `json:"files_sent"`     // the provider put a copy into Sent by itself
-	Removed        bool     `json:"removed"`        // from the mailbox again
-	TLS            bool     `json:"tls"`            // to the relay
-	Offers         []string `json:"offers"`         // SMTP extensions
-	MaxSize        int64    `json:"max_size"`       // octets; 0 is no limit
+	PlusWords      string   `json:"plus_words"`       // the relay's, when it refused one
+	DKIM           []string `json:"dkim"`             // domains that signed it
+	EnvelopeSent   string   `json:"envelope_sent"`    // the reverse-path it left with
+	EnvelopeBack   string   `json:"envelope_arrived"` // the one it arrived with; "" where the mailbox does not tell
+	EnvelopeOwn    bool     `json:"envelope_own"`     // it left with a bounce address of its own
+	EnvelopeKept   bool     `json:"envelope_kept"`    // it was taken as we wanted it, and not rewritten
+	EnvelopeWords  string   `json:"envelope_words"`   // the relay's, when it refused our bounce address
+	FilesSent      bool     `json:"files_sent"`       // the provider put a copy into Sent by itself
+	Removed        bool     `json:"removed"`          // from the mailbox again
+	TLS            bool     `json:"tls"`              // to the relay
+	Offers         []string `json:"offers"`           // SMTP extensions
+	MaxSize        int64    `json:"max_size"`         // octets; 0 is no limit
+
+	support string
 }
 
 func (r *Report) problem(format string, args ...any) {
@@ -49,8 +54,8 @@ func (r *Report) problem(format string, args ...any) {
 
 func (r *Report) learn(a *attempt) {
 	r.Offers, r.MaxSize, r.TLS = a.sub.Offers, a.sub.MaxSize, a.sub.TLS
-	r.EnvelopeWords = a.sub.FellBack
-	r.EnvelopeKept = a.sub.FellBack == ""
+	r.EnvelopeSent, r.EnvelopeWords = a.sub.From, a.sub.FellBack
+	r.EnvelopeKept, r.EnvelopeOwn = a.sub.FellBack == "", a.sub.From == a.letter.Bounce && a.sub.From != r.support
 }
 
 // Sentences says it in plain words, the good and the bad.
@@ -84,11 +89,7 @@ func (r *Report) Sentences() []string {
 	case PlusUnset:
 		say("Addresses with a token are not set up (support.reply_address): tokens stand in Message-ID and References alone.")
 	}
-	if r.EnvelopeKept {
-		say("The envelope sender is taken as it is, so that bounces find their mail.")
-	} else {
-		say("The envelope sender is refused%s: mail leaves from the support address, and bounces are matched by what they return.", because(r.EnvelopeWords))
-	}
+	say("%s", r.envelope())
 	if len(r.DKIM) > 0 {
 		say("Mail is signed with DKIM by %s.", strings.Join(r.DKIM, ", "))
 	} else {
@@ -102,6 +103,18 @@ func (r *Report) Sentences() []string {
 		say("The probe stays in the mailbox: the server cannot remove a single message.")
 	}
 	return list
+}
+
+func (r *Report) envelope() string {
+	switch {
+	case r.EnvelopeWords != "":
+		return "The envelope sender is refused" + because(r.EnvelopeWords) + ": mail leaves from the support address, and bounces are matched by what they return."
+	case !r.EnvelopeKept:
+		return "The envelope sender is rewritten to " + r.EnvelopeBack + ": bounces are matched by what they return."
+	case !r.EnvelopeOwn:
+		return "Mail leaves from the support address, and bounces are matched by what they return."
+	}
+	return "The envelope sender is taken as it is, so that bounces find their mail."
 }
 
 func (r *Report) limits() string {

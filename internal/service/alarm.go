@@ -13,25 +13,32 @@ import (
 
 // alarm tells people by the second path, over a mail server of its own, that
 // the first one does not work, or does again. Without one it is on the log and
-// in status alone.
+// in status alone. The error says that none of them was reached.
 func (s *Service) alarm(ctx context.Context, subject, text string) error {
-	a := s.cfg.Alarm
-	if len(a.To) == 0 {
+	var problems []error
+	for i, to := range s.cfg.Alarm.To {
+		if err := s.alarmTo(ctx, to, subject, text, i); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	err := errors.Join(problems...)
+	if len(problems) < len(s.cfg.Alarm.To) && err != nil {
+		s.seams.Log.Error("the alarm did not reach everybody", "err", err)
 		return nil
 	}
-	var problems []error
-	for i, to := range a.To {
-		m, err := s.composeAlarm(to, subject, text, i)
-		if err != nil {
-			return err
-		}
-		sub, err := s.second.Submit(ctx, m)
-		if err == nil && !sub.Sent() {
-			err = fmt.Errorf("%s does not take mail for %s: %s", a.Host, to, sub.Recipients[0].Reply)
-		}
-		problems = append(problems, err)
+	return err
+}
+
+func (s *Service) alarmTo(ctx context.Context, to, subject, text string, n int) error {
+	m, err := s.composeAlarm(to, subject, text, n)
+	if err != nil {
+		return err
 	}
-	return errors.Join(problems...)
+	sub, err := s.second.Submit(ctx, m)
+	if err == nil && !sub.Sent() {
+		err = fmt.Errorf("%s does not take mail for %s: %s", s.cfg.Alarm.Host, to, sub.Recipients[0].Reply)
+	}
+	return err
 }
 
 func (s *Service) composeAlarm(to, subject, text string, n int) (store.OutMail, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,8 @@ type bubble struct {
 
 	// lookupTXT is DNS; nil for none.
 	lookupTXT func(context.Context, string) ([]string, error)
+
+	web bool // the health check is listened for
 
 	stop func()
 	done chan error
@@ -146,6 +149,14 @@ func (b *bubble) startSMTP() {
 }
 
 func (b *bubble) seams() Seams {
+	s := b.ordinarySeams()
+	if b.web {
+		s.ListenWeb = func(addr string) (net.Listener, error) { return b.net.Listen(addr) }
+	}
+	return s
+}
+
+func (b *bubble) ordinarySeams() Seams {
 	return Seams{
 		Log: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
 		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext, LookupTXT: b.lookupTXT,

@@ -173,19 +173,24 @@ func (w *watch) tokenTrouble() bool {
 	return w.tokenErr != ""
 }
 
-// probed notes what was wrong with the last probe, and returns what was with
-// the one before.
-func (w *watch) probed(problem string, took float64) (before string) {
+// probing notes what was wrong before the start.
+func (w *watch) probing(problem string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before, w.probeErr = w.probeErr, problem
+	w.probeErr = problem
+}
+
+// probed notes what was wrong with the last probe.
+func (w *watch) probed(problem string, took float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.probeErr = problem
 	w.counted.Probes++
 	if problem != "" {
 		w.counted.Lost++
 	} else {
 		w.counted.ProbeSeconds = took
 	}
-	return before
 }
 
 // noTokens notes the probe that found that addresses with a token lead

@@ -27,17 +27,25 @@ const probePatience = 5 * time.Minute
 var errProbing = errors.New("a probe is on its way already; try again when it is back")
 
 // Probe sends a probe, keeps and uses what it finds, and returns it. One at a
-// time.
+// time. It asks the relay anew whether it takes bounce addresses.
 func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
+	r, err := s.probe(ctx, true)
+	if err == nil && r.OK {
+		s.judgeProbe(ctx, r) // whoever mended something need not wait for the next one
+	}
+	return r, err
+}
+
+func (s *Service) probe(ctx context.Context, anew bool) (probe.Report, error) {
 	if !s.probing.TryLock() {
 		return probe.Report{}, errProbing
 	}
 	defer s.probing.Unlock()
-	r, err := s.prober.Run(ctx)
+	r, err := s.prober.Run(ctx, anew)
 	if err != nil {
 		return r, err
 	}
-	kept, err := keepReport(s.st, r)
+	kept, err := keepReport(s.st, s.out, r)
 	if err == nil {
 		s.adopt(kept)
 	}
@@ -47,7 +55,12 @@ func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
 // keepReport stores what is good to know from now on, and returns it: that of
 // a probe which did not come back is nothing, and what it left unclear is as
 // it was.
-func keepReport(st *store.Store, r probe.Report) (kept probe.Report, err error) {
+func keepReport(st *store.Store, out *smtpout.Sender, r probe.Report) (kept probe.Report, err error) {
+	if r.CameBack && (r.EnvelopeOwn || r.EnvelopeWords != "") {
+		if err := out.LearnSender(r.EnvelopeWords); err != nil {
+			return kept, err
+		}
+	}
 	err = st.Update(func(tx *store.Tx) error {
 		var before probe.Report
 		had, err := tx.Meta(probeKey, &before)
@@ -115,55 +128,6 @@ func newProber(cfg *config.Config, seams Seams, st *store.Store, in *imapsync.Sy
 	})
 }
 
-// probes sends a probe every so often, the first after one such time, and
-// raises the alarm when one does not come back.
-func (s *Service) probes(ctx context.Context) error {
-	every := s.cfg.SMTP.Probe
-	if every <= 0 {
-		return nil
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		r, err := s.Probe(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			s.seams.Log.Error("probing", "err", err)
-		default:
-			s.judgeProbe(ctx, r)
-		}
-	}
-}
-
-// judgeProbe tells status of a probe, and people, once for each change.
-func (s *Service) judgeProbe(ctx context.Context, r probe.Report) {
-	s.seams.Log.Info("probe", "came_back", r.CameBack, "seconds", r.Seconds, "problems", len(r.Problems))
-	problem := ""
-	if !r.OK {
-		problem = r.Problems[0]
-	}
-	before := s.watch.probed(problem, r.Seconds)
-	if (before == "") == r.OK {
-		return
-	}
-	subject, text := "Postroom: mail flows again", "The probe has come back: mail goes out and comes in again."
-	if !r.OK {
-		subject = "Postroom: mail does not flow"
-		text = "Postroom sends itself a mail every " + s.cfg.SMTP.Probe.String() + " to see that mail goes out and comes in. The last one failed:\n" + problem +
-			"\nRun `postroom status` and `postroom check --online` on the machine of the service."
-	}
-	if err := s.alarm(ctx, subject, text); err != nil {
-		s.seams.Log.Error("raising the alarm", "err", err)
-	}
-}
-
 // CheckOnline does for a stopped service what Probe does for a running one.
 // It holds the state directory meanwhile; errors wrap store.ErrInUse.
 func CheckOnline(ctx context.Context, cfg *config.Config, seams Seams, patience time.Duration) (r probe.Report, err error) {
@@ -176,10 +140,10 @@ func CheckOnline(ctx context.Context, cfg *config.Config, seams Seams, patience 
 	if err := s.connectors(); err != nil {
 		return r, err
 	}
-	r, err = newProber(cfg, seams, st, s.in, s.out, patience).Run(ctx)
+	r, err = newProber(cfg, seams, st, s.in, s.out, patience).Run(ctx, true)
 	if err != nil {
 		return r, err
 	}
-	_, err = keepReport(st, r)
+	_, err = keepReport(st, s.out, r)
 	return r, err
 }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,6 +48,12 @@ func TestProbe(t *testing.T) {
 		{"one that refuses our senders", servers.Options{Sender: servers.OwnSenderAtData}, "", nil, func(r probe.Report) bool {
 			return r.OK && !r.EnvelopeKept && strings.Contains(r.EnvelopeWords, "5.2.252")
 		}, "bounces are matched by what they return"},
+		{"one that rewrites our senders", servers.Options{Sender: servers.RewriteSender}, "", nil, func(r probe.Report) bool {
+			return r.OK && !r.EnvelopeKept && r.EnvelopeWords == "" && r.EnvelopeSent != r.EnvelopeBack && r.EnvelopeBack == "support@acme.example"
+		}, "The envelope sender is rewritten to support@acme.example"},
+		{"smtp.envelope = support", servers.Options{}, "smtp.envelope = \"support\"", nil, func(r probe.Report) bool {
+			return r.OK && r.EnvelopeKept && !r.EnvelopeOwn && r.EnvelopeSent == "support@acme.example"
+		}, "Mail leaves from the support address, and bounces"},
 		{"one without plus-addresses", servers.Options{}, "", &servers.SMTPFault{
 			Stage: servers.AtRcpt, Reply: &servers.Reply{Code: 550, Enhanced: [3]int{5, 1, 1}, Text: "no such user"},
 		}, func(r probe.Report) bool {
@@ -139,56 +144,60 @@ func TestProbeIsUsed(t *testing.T) {
 	})
 }
 
-// TestAlarm: a probe that fails degrades the status and is told once over the
-// second path, and so is the one that comes back.
-func TestAlarm(t *testing.T) {
+// TestProbeTeachesTheSender: what a probe finds the relay to think of bounce
+// addresses decides from then on, whether the service runs or not; and that it
+// takes them again is found by whoever asks.
+func TestProbeTeachesTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, "smtp.probe = \"1h\"\n")
-		other := servers.New(slog.New(slog.DiscardHandler), servers.Options{})
-		if err := other.AddAccount(servers.Account{Address: "pager@elsewhere.example"}); err != nil {
-			t.Fatal(err)
+		refuseOnce := func() {
+			b.world.FailSMTP(servers.SMTPFault{Stage: servers.AtMail, Reply: &servers.Reply{Code: 550, Enhanced: [3]int{5, 7, 60}, Text: "not as this sender"}})
 		}
-		ln, err := b.net.Listen("127.0.0.1:2525")
-		if err != nil {
-			t.Fatal(err)
+		written := 0
+		leaves := func(bounce bool) {
+			t.Helper()
+			written++
+			b.write(mailtest.Mail{From: fmt.Sprintf("jane+%d@client.example", written), To: "support@acme.example", Subject: fmt.Sprintf("Question %d", written), Text: "Anybody there?\n"})
+			b.wait(2 * time.Minute)
+			all := b.world.Transactions()
+			last := all[len(all)-1]
+			if mailtest.MustParse(t, last.Raw).Get("Subject") != fmt.Sprintf("Question %d", written) || strings.Contains(last.From, "+") != bounce {
+				t.Errorf("the last mail left from %s", last.From)
+			}
+			if st, err := b.svc.Status(); err != nil || strings.Contains(st.SMTP.Envelope, "5.7.60") == bounce {
+				t.Errorf("status says %q of the envelope, %v", st.SMTP.Envelope, err)
+			}
 		}
-		other.StartSMTP(ln)
-		defer other.Close()
-		b.cfg.Alarm.Host, b.cfg.Alarm.Port, b.cfg.Alarm.TLS = "127.0.0.1", 2525, "opportunistic"
-		b.cfg.Alarm.To, b.cfg.Alarm.From = []string{"pager@elsewhere.example"}, "support@acme.example"
 		b.start()
-		defer b.end()
-		pages := func() (list []string) {
-			for _, tr := range other.Transactions() {
-				p, err := mailtest.Parse(tr.Raw)
-				if err != nil {
-					t.Fatal(err)
-				}
-				list = append(list, p.Get("Subject"))
+		b.wait(time.Minute)
+		leaves(true)
+		refuseOnce()
+		if r, err := b.svc.Probe(t.Context()); err != nil || r.EnvelopeKept || !strings.Contains(r.EnvelopeWords, "5.7.60") || r.EnvelopeSent != "support@acme.example" {
+			t.Fatalf("found %+v, %v", r, err)
+		}
+		leaves(false)
+		b.wait(3 * time.Hour) // with probes that go on as mail does
+		leaves(false)
+		b.halt()
+		b.start()
+		b.wait(time.Minute)
+		leaves(false)
+		if r, err := b.svc.Probe(t.Context()); err != nil || !r.EnvelopeKept || !r.EnvelopeOwn {
+			t.Fatalf("found %+v, %v", r, err)
+		}
+		leaves(true)
+		for _, refused := range []bool{true, false} {
+			b.halt()
+			if refused {
+				refuseOnce()
 			}
-			return list
-		}
-		degraded := func() bool {
-			st, err := b.svc.Status()
-			if err != nil {
-				t.Fatal(err)
+			if r, err := CheckOnline(t.Context(), b.cfg, b.seams(), time.Minute); err != nil || r.EnvelopeKept == refused {
+				t.Fatalf("found %+v, %v", r, err)
 			}
-			return strings.Contains(strings.Join(st.Problems, "\n"), "the probe: ")
+			b.start()
+			b.wait(time.Minute)
+			leaves(!refused)
 		}
-		b.wait(3*time.Hour + 10*time.Minute)
-		if len(pages()) != 0 || degraded() {
-			t.Fatalf("pages %q though all is well", pages())
-		}
-		trap := b.world.FailSMTP(servers.SMTPFault{Stage: servers.AtMail, Times: -1, Reply: &servers.Reply{Code: 451, Text: "not today"}})
-		b.wait(5 * time.Hour)
-		if got := pages(); len(got) != 1 || got[0] != "Postroom: mail does not flow" || !degraded() {
-			t.Errorf("pages %q, degraded %v", got, degraded())
-		}
-		trap.Remove()
-		b.wait(2 * time.Hour)
-		if got := pages(); len(got) != 2 || got[1] != "Postroom: mail flows again" || degraded() {
-			t.Errorf("pages %q, degraded %v", got, degraded())
-		}
-		b.untouched()
+		b.end()
 	})
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -41,6 +42,8 @@ type Service struct {
 	prober  *probe.Prober
 	probing sync.Mutex
 	second  *smtpout.Sender // for alarms; nil where there is none
+	judging sync.Mutex      // of what follows
+	lost    probeTrouble
 
 	started time.Time
 }
@@ -69,7 +72,7 @@ func (s *Service) build() error {
 	if err := s.connectors(); err != nil {
 		return err
 	}
-	if err := s.loadTrouble(); err != nil {
+	if err := errors.Join(s.loadTrouble(), s.loadLost()); err != nil {
 		return err
 	}
 	s.watch.mailbox = s.mailboxState

@@ -44,6 +44,9 @@ func (w *World) accept(t Transaction, from peer) (string, error) {
 		if acct == nil {
 			continue // relayed
 		}
+		if w.takeSMTP(AtDelivery, to) != nil {
+			continue // lost
+		}
 		if err := w.deliver(acct, w.trace(t.From, to, t.ID, t.with(), from, t.Time), raw); err != nil {
 			return "", err
 		}

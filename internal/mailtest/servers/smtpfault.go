@@ -34,6 +34,10 @@ const (
 	// AtAccepted is after the mail was accepted and delivered and before the
 	// client is told: with Cut its outcome is unknown to the client.
 	AtAccepted Stage = "accepted"
+	// AtDelivery is when a mail that was accepted reaches the mailbox of a
+	// recipient here: a fault loses it on the way there, and nobody is told.
+	// Match is compared to the recipient.
+	AtDelivery Stage = "delivery"
 )
 
 // Reply is an SMTP reply of one line. A zero Enhanced stands for X.0.0.
