@@ -10,6 +10,6 @@
 // It never repairs: it reports, and who called it stores and uses what was
 // found.
 //
-// The way through it: probe.go sends and waits, look.go reads what came back,
-// report.go says it in words.
+// The way through it: probe.go sends and waits, mailbox.go is the connection it
+// waits at, look.go reads what came back, report.go says it in words.
 package probe

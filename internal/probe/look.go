@@ -11,7 +11,7 @@ import (
 )
 
 // found reads what came back, and removes it.
-func (p *Prober) found(box *imapsync.Lookup, r *Report, a *attempt, hits []imapsync.Hit) {
+func (p *Prober) found(box *mailbox, r *Report, a *attempt, hits []imapsync.Hit) {
 	a.back = true
 	if a.to != p.cfg.Support {
 		r.PlusAddressing = PlusYes
@@ -21,10 +21,10 @@ func (p *Prober) found(box *imapsync.Lookup, r *Report, a *attempt, hits []imaps
 		r.RelayWords = a.sub.Recipients[0].Reply
 		r.read(a, hits[0].Header)
 	}
-	if filed, err := box.Find(true, "Subject", a.mark); err == nil {
-		r.FilesSent = len(filed) > 0
+	if filed, err := box.filed(a.mark); err == nil {
+		r.FilesSent = filed
 	}
-	removed, err := box.Remove(hits)
+	removed, err := box.remove(hits)
 	if err != nil {
 		p.log.Warn("a probe stays in the mailbox", "subject", subject(a.mark), "err", err)
 	}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -64,31 +65,30 @@ type attempt struct {
 	back   bool
 }
 
-// Run logs in to both servers, sends a probe and waits for it. anew has it try
-// the bounce address even where the relay is known to refuse such a sender. A
-// failure is part of the report; the error is that of the store, or of ctx.
-func (p *Prober) Run(ctx context.Context, anew bool) (Report, error) {
+// Run logs in to both servers, sends a probe and waits for it. A failure is
+// part of the report; the error is that of the store, or of ctx.
+//
+// asked says that somebody waits for the answer: the bounce address is tried
+// even where the relay is known to refuse such a sender, and a mailbox that
+// cannot be opened ends the probe at once. Else it is tried to the end of the
+// patience: mail flows through a server that is started anew, if late.
+func (p *Prober) Run(ctx context.Context, asked bool) (Report, error) {
 	p.hand = p.cfg.Relay.Submit
-	if anew {
+	if asked {
 		p.hand = p.cfg.Relay.SubmitAnew
 	}
 	r := Report{At: p.cfg.Now().UTC(), Problems: []string{}, Offers: []string{}, DKIM: []string{}, PlusAddressing: PlusUnset, support: p.cfg.Support}
-	box, err := p.cfg.Mailbox.Lookup(ctx)
-	if err != nil {
+	box := &mailbox{open: func() (*imapsync.Lookup, error) { return p.cfg.Mailbox.Lookup(ctx) }}
+	defer box.close()
+	if _, err := box.look(); err != nil && (asked || final(err)) {
 		r.problem("the mailbox: %v", err)
-	} else {
-		defer box.Close()
 	}
 	first, err := p.send(ctx, &r, true)
 	if err != nil {
 		return r, err
 	}
-	list := []*attempt{}
-	if first != nil {
-		list = append(list, first)
-	}
-	if box != nil && (first != nil || len(r.Problems) == 0) {
-		if err := p.await(ctx, box, &r, list); err != nil {
+	if first != nil && len(r.Problems) == 0 {
+		if err := p.await(ctx, box, &r, []*attempt{first}); err != nil {
 			return r, err
 		}
 	}
@@ -157,23 +157,25 @@ func subject(mark string) string { return "Postroom probe " + mark }
 // await looks for the probe until it is there or the patience is over. A
 // plus-address that nothing comes back to by half-time is tried against the
 // plain one, and leads nowhere if only that one's mail is there in the end.
-func (p *Prober) await(ctx context.Context, box *imapsync.Lookup, r *Report, list []*attempt) error {
+func (p *Prober) await(ctx context.Context, box *mailbox, r *Report, list []*attempt) error {
 	began := p.cfg.Now()
+	plain := list[0].to != p.cfg.Support // is still to be tried
 	tick := time.NewTicker(p.cfg.Every)
 	defer tick.Stop()
 	for {
 		left, err := p.look(box, r, list)
-		if err != nil {
+		waited := p.cfg.Now().Sub(began)
+		if err != nil && (final(err) || waited >= p.cfg.Patience) {
 			r.problem("looking for the probe: %v", err)
 			return nil
 		}
-		waited := p.cfg.Now().Sub(began)
 		if len(left) == 0 || r.PlusAddressing == PlusYes || waited >= p.cfg.Patience {
 			p.judge(r, left)
-			p.tidy(box, list)
+			p.tidy(box, r, list)
 			return nil
 		}
-		if len(list) == 1 && list[0].to != p.cfg.Support && waited >= p.cfg.Patience/2 {
+		if plain && err == nil && waited >= p.cfg.Patience/2 {
+			plain = false
 			second, err := p.send(ctx, r, false)
 			if err != nil {
 				return err
@@ -191,22 +193,19 @@ func (p *Prober) await(ctx context.Context, box *imapsync.Lookup, r *Report, lis
 }
 
 // look reads those of the list that are there, and returns the others.
-func (p *Prober) look(box *imapsync.Lookup, r *Report, list []*attempt) (left []*attempt, err error) {
+func (p *Prober) look(box *mailbox, r *Report, list []*attempt) (left []*attempt, err error) {
 	for _, a := range list {
 		if a.back {
 			continue
 		}
-		hits, err := box.Find(false, "Subject", a.mark)
-		if err != nil {
-			return nil, err
-		}
+		hits, lost := box.find(a.mark)
 		if len(hits) == 0 {
-			left = append(left, a)
+			left, err = append(left, a), errors.Join(err, lost)
 			continue
 		}
 		p.found(box, r, a, hits)
 	}
-	return left, nil
+	return left, err
 }
 
 // judge says what it means that some did not come back.
@@ -219,12 +218,14 @@ func (p *Prober) judge(r *Report, left []*attempt) {
 	}
 }
 
-// tidy removes what came of earlier mails of the same probe.
-func (p *Prober) tidy(box *imapsync.Lookup, list []*attempt) {
+// tidy removes what is left of the mails of a probe.
+func (p *Prober) tidy(box *mailbox, r *Report, list []*attempt) {
 	for _, a := range list {
-		hits, err := box.Find(false, "Subject", a.mark)
+		hits, err := box.find(a.mark)
 		if err == nil && len(hits) > 0 {
-			_, err = box.Remove(hits)
+			var removed bool
+			removed, err = box.remove(hits)
+			r.Removed = removed && err == nil
 		}
 		if err != nil {
 			p.log.Warn("a probe stays in the mailbox", "subject", subject(a.mark), "err", err)
