@@ -2,9 +2,6 @@ package store
 
 import (
 	"fmt"
-	"maps"
-	"os"
-	"slices"
 	"sync"
 )
 
@@ -21,7 +18,10 @@ const (
 type carriage struct {
 	mu       sync.Mutex
 	waiting  map[uint64][]byte // no record refers to them yet
-	unsynced map[uint64]bool   // the journal has them
+	unsynced map[uint64][]byte // the journal has them
+	// doubtful says that a sync failed. The kernel tells that once, and then
+	// takes what it could not write for written: only a new file is believed.
+	doubtful bool
 }
 
 // take keeps the octets of a segment for the journal. It reports false when
@@ -33,7 +33,7 @@ func (c *carriage) take(id uint64, octets []byte) bool {
 		return false
 	}
 	if c.waiting == nil {
-		c.waiting, c.unsynced = map[uint64][]byte{}, map[uint64]bool{}
+		c.waiting, c.unsynced = map[uint64][]byte{}, map[uint64][]byte{}
 	}
 	c.waiting[id] = octets
 	return true
@@ -51,9 +51,9 @@ func (c *carriage) journaled(ids map[uint64]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id := range ids {
-		if _, ok := c.waiting[id]; ok {
+		if octets, ok := c.waiting[id]; ok {
 			delete(c.waiting, id)
-			c.unsynced[id] = true
+			c.unsynced[id] = octets
 		}
 	}
 }
@@ -75,23 +75,29 @@ func (c *carriage) sync(sp *spool) error {
 	if len(c.unsynced)+len(c.waiting) == 0 {
 		return nil
 	}
-	ids := slices.AppendSeq(slices.Collect(maps.Keys(c.unsynced)), maps.Keys(c.waiting))
-	for _, id := range ids {
-		f, err := os.Open(sp.path(id))
-		if err == nil {
-			err = f.Sync()
-			f.Close() // it was only read
-		}
-		if err != nil {
-			return fmt.Errorf("syncing spool segment %d: %w", id, err)
+	for _, files := range []map[uint64][]byte{c.unsynced, c.waiting} {
+		for id, octets := range files {
+			if err := c.syncOne(sp.path(id), octets); err != nil {
+				c.doubtful = true
+				return fmt.Errorf("syncing spool segment %d: %w", id, err)
+			}
 		}
 	}
 	if err := syncDir(sp.dir); err != nil {
+		c.doubtful = true
 		return fmt.Errorf("syncing the spool: %w", err)
 	}
+	c.doubtful = false
 	clear(c.unsynced)
 	clear(c.waiting)
 	return nil
+}
+
+func (c *carriage) syncOne(path string, octets []byte) error {
+	if c.doubtful {
+		return writeDurably(path, octets)
+	}
+	return syncFile(path)
 }
 
 // carryAlong puts the segments this transaction refers to, and no one before,

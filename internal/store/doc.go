@@ -10,11 +10,19 @@
 // did becomes durable by one sync, of the journal; the file itself is written
 // now and then, so a copy of it alone is not the state: [Store.Copy] makes one.
 //
+// What is not as it was written is told and refused, as far as it can be told
+// from the end of a process or of the power: a journal that goes on behind a
+// record that cannot be read, or from a newer file; a file with a page that is
+// none, or with less pages than it had; a file, key or segment that is gone. What is refused is
+// left as it is. An error of a sync is told by the kernel once: what it was for
+// is written again, never just synced again.
+//
 // It never interprets: a recipe and an event are opaque values here, and no
 // mail is parsed.
 //
 // The way through it: schema.go lists the buckets and keys; store.go opens and
-// locks; live.go runs transactions, journal.go and bucket.go are how they become
+// locks, file.go makes and opens the file, look.go and pages.go look for damage
+// first; live.go runs transactions, journal.go and bucket.go are how they become
 // durable; spool.go is the raw mail, carriage.go what of it the journal carries;
 // the other files hold one kind of record each; verify.go walks it all and says
 // what is broken.

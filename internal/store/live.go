@@ -28,10 +28,14 @@ type live struct {
 	reading map[string]*bucket // the buckets, to be read
 	writing map[string]*bucket // the buckets, their changes noted
 	suspect error              // why the journal cannot be relied on; nil: it can
-	changes int                // since the last checkpoint
-	commits int                // since the state was opened
+	// unsettled says that a commit of the file failed: what of it the disk has
+	// nobody knows.
+	unsettled bool
+	changes   int // since the last checkpoint
+	commits   int // since the state was opened
 
-	carry carriage
+	carry   carriage
+	dropped []uint64 // segments whose last reference went without a sync
 }
 
 // manyChanges is from how many changes on a checkpoint is made: the keys they
@@ -46,6 +50,9 @@ var errNotLive = errors.New("it could not be read again after an error of the di
 // from it.
 var keyGeneration = []byte("journal")
 
+// keySecret is where the file keeps what marks the records of its journal.
+var keySecret = []byte("journal-secret")
+
 // goLive begins the open transaction and brings it up to what the journal says.
 func (s *Store) goLive() error {
 	s.live.mu.Lock()
@@ -56,6 +63,7 @@ func (s *Store) goLive() error {
 // restart begins the open transaction from what is on disk.
 func (s *Store) restart() error {
 	l := &s.live
+	l.dropped = nil // what is read may refer to them
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -95,7 +103,7 @@ func (s *Store) begin() error {
 		l.reading[name] = &bucket{Bucket: b, name: name}
 		l.writing[name] = &bucket{Bucket: b, name: name, notes: &l.notes}
 	}
-	l.journal.begin(generation(l.reading[bMeta]))
+	l.journal.begin(number(l.reading[bMeta], keyGeneration), number(l.reading[bMeta], keySecret))
 	l.changes = 0
 	return nil
 }
@@ -107,8 +115,8 @@ func (l *live) rollback() {
 	}
 }
 
-func generation(meta *bucket) uint64 {
-	if v := meta.Get(keyGeneration); len(v) == 8 {
+func number(meta *bucket, key []byte) uint64 {
+	if v := meta.Get(key); len(v) == 8 {
 		return binary.BigEndian.Uint64(v)
 	}
 	return 0
@@ -168,6 +176,12 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	}
 	l.carry.journaled(tx.carried)
 	l.carry.forget(tx.dropped)
+	l.dropped = append(l.dropped, tx.dropped...)
+	tx.dropped = nil
+	if sync {
+		// Before, the record that dropped them may yet be lost, and they needed.
+		tx.dropped, l.dropped = l.dropped, nil
+	}
 	if l.journal.end >= fullJournal || l.changes >= manyChanges {
 		if err := s.checkpoint(); err != nil {
 			// What was asked for is durable in the journal all the same.
@@ -236,7 +250,10 @@ func (s *Store) keep(sync bool) error {
 // everything goes on from what the disk has: what was in the journal.
 func (s *Store) checkpoint() error {
 	l := &s.live
-	err := l.carry.sync(s.spool)
+	err := s.settle()
+	if err == nil {
+		err = l.carry.sync(s.spool)
+	}
 	if err == nil {
 		err = l.reading[bMeta].Bucket.Put(keyGeneration, u64(l.journal.generation+1))
 	}
@@ -252,7 +269,7 @@ func (s *Store) checkpoint() error {
 		}
 		// How much of it reached the disk nobody knows: nothing may be written
 		// over what the journal has until a checkpoint is made.
-		l.suspect = err
+		l.suspect, l.unsettled = err, true
 		return fmt.Errorf("writing the state file: %w", err)
 	}
 	if err := s.begin(); err != nil {
@@ -265,6 +282,7 @@ func (s *Store) checkpoint() error {
 // there.
 func (s *Store) reread() error {
 	l := &s.live
+	l.dropped = nil // what is read may refer to them
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -291,7 +309,7 @@ func (s *Store) mendJournal() error {
 		l.rollback()
 		return err
 	}
-	fresh.begin(l.journal.generation)
+	fresh.begin(l.journal.generation, l.journal.secret)
 	l.journal, l.suspect = fresh, nil
 	return nil
 }
@@ -306,13 +324,14 @@ func (s *Store) readBehind() error {
 		return err
 	}
 	if err := s.db.View(func(tx *bolt.Tx) error {
-		j.begin(generation(&bucket{Bucket: tx.Bucket([]byte(bMeta))}))
+		meta := &bucket{Bucket: tx.Bucket([]byte(bMeta))}
+		j.begin(number(meta, keyGeneration), number(meta, keySecret))
 		return nil
 	}); err != nil {
 		return errors.Join(err, j.close())
 	}
-	first, err := j.record(0)
-	if err != nil || first == nil {
+	records, err := j.replay(func([]byte) error { return nil })
+	if err != nil || records == 0 {
 		return errors.Join(err, j.close())
 	}
 	s.live.journal = j
@@ -335,6 +354,12 @@ func (s *Store) endLive() error {
 	var errs []error
 	if s.lock != nil && l.tx != nil && l.journal.end > 0 {
 		errs = append(errs, s.checkpoint())
+	}
+	if errors.Join(errs...) == nil {
+		for _, seg := range l.dropped {
+			errs = append(errs, s.spool.unlink(seg))
+		}
+		l.dropped = nil
 	}
 	l.rollback()
 	if l.journal != nil {

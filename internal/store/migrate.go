@@ -21,6 +21,7 @@ var migrations = [schemaVersion]func(*Tx) error{
 	4: refold,
 	5: asItIs,
 	6: rekeyIDs,
+	7: asItIs,
 }
 
 // migrate brings an older file to the version this one writes. The copy is

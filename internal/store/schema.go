@@ -4,7 +4,7 @@ package store
 // byte order is number order. Every value is one version octet and JSON, or the
 // form compact.go has for it, except where a line says otherwise.
 //
-//	meta           name                            → value     schema version, which mailbox this is, which journal goes on from here
+//	meta           name                            → value     schema version, which mailbox this is, which journal goes on from here, and what marks its records
 //	cursor         folder                          → Cursor    how far a folder has been read
 //	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
 //	parked         seq/8                           → InboxRecord   mail that waits for the history import
@@ -40,7 +40,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 7
+const schemaVersion = 8
 
 const recordVersion = 1
 

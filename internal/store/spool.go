@@ -107,8 +107,8 @@ func (g *Segment) Truncate(size int64) error {
 // start.
 func (g *Segment) Commit() error {
 	err := g.w.Flush()
-	small := err == nil && g.carried()
-	if err == nil && !small {
+	octets := g.small()
+	if err == nil && octets == nil {
 		err = g.f.Sync()
 	}
 	if cerr := g.f.Close(); err == nil {
@@ -117,26 +117,42 @@ func (g *Segment) Commit() error {
 	if err == nil {
 		err = os.Rename(g.sp.path(g.id)+".new", g.sp.path(g.id))
 	}
-	if err == nil && !small {
+	if err == nil && octets != nil && !g.carry.take(g.id, octets) {
+		octets, err = nil, syncFile(g.sp.path(g.id))
+	}
+	if err == nil && octets == nil {
 		err = syncDir(g.sp.dir)
 	}
 	if err != nil {
-		g.carry.forget([]uint64{g.id})
-		return errors.Join(fmt.Errorf("committing spool segment %d: %w", g.id, err), os.Remove(g.sp.path(g.id)+".new"))
+		err = fmt.Errorf("committing spool segment %d: %w", g.id, err)
+		if rerr := os.Remove(g.sp.path(g.id) + ".new"); !errors.Is(rerr, os.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+		return err
 	}
 	return nil
 }
 
-// carried hands a small segment, flushed, to the journal.
-func (g *Segment) carried() bool {
+// small returns the octets of a segment, flushed, that the journal can carry,
+// nil for another one.
+func (g *Segment) small() []byte {
 	if g.size > smallSegment {
-		return false
+		return nil
 	}
 	octets := make([]byte, g.size)
 	if _, err := g.f.ReadAt(octets, 0); err != nil {
-		return false
+		return nil
 	}
-	return g.carry.take(g.id, octets)
+	return octets
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	return f.Sync()
 }
 
 // Abort throws the segment away.

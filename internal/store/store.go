@@ -27,6 +27,8 @@ var (
 	ErrNewer = errors.New("written by a newer version of Postroom")
 	// ErrAbsent says that there is no state yet.
 	ErrAbsent = errors.New("no state yet")
+	// ErrDamaged says that the state directory is not as it was written.
+	ErrDamaged = errors.New("the state directory is damaged")
 )
 
 const (
@@ -66,7 +68,8 @@ type Store struct {
 // it is not there, and holds its lock until Close. Orphaned spool segments
 // are swept. random makes the instance key at the very first start.
 //
-// Errors wrap ErrInUse and ErrNewer.
+// Errors wrap ErrInUse, ErrNewer and ErrDamaged; after these nothing was
+// changed.
 func Open(log *slog.Logger, dir string, random io.Reader) (*Store, error) {
 	if err := os.MkdirAll(filepath.Join(dir, spoolDir), 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
@@ -78,27 +81,22 @@ func Open(log *slog.Logger, dir string, random io.Reader) (*Store, error) {
 	s := &Store{log: log, dir: dir, lock: lock, wakes: map[string][]chan struct{}{}}
 	if err := s.open(random); err != nil {
 		s.Close()
-		return nil, err
+		return nil, s.wayOut(err)
 	}
 	return s, nil
 }
 
 func (s *Store) open(random io.Reader) error {
+	if err := s.look(); err != nil {
+		return err
+	}
 	var err error
 	if s.key, err = instanceKey(s.dir, random); err != nil {
 		return err
 	}
-	opts := &bolt.Options{
-		Timeout:         openPatience,
-		FreelistType:    bolt.FreelistMapType,
-		InitialMmapSize: mmapSize,
-	}
 	path := filepath.Join(s.dir, fileName)
-	if s.db, err = bolt.Open(path, 0o600, opts); err != nil {
-		return fmt.Errorf("opening %s: %w", path, err)
-	}
-	if err := s.db.Update(prepare); err != nil {
-		return fmt.Errorf("preparing %s: %w", path, err)
+	if err := s.openFile(path); err != nil {
+		return err
 	}
 	if s.spool, err = openSpool(filepath.Join(s.dir, spoolDir)); err != nil {
 		return err
@@ -106,8 +104,8 @@ func (s *Store) open(random io.Reader) error {
 	if s.live.journal, err = openJournal(filepath.Join(s.dir, journalName), os.O_CREATE|os.O_RDWR); err != nil {
 		return err
 	}
-	// Syncing a file does not sync its name: at the first start file, journal
-	// and spool are new.
+	// Syncing a file does not sync its name: at the first start journal and
+	// spool are new.
 	if err := syncDir(s.dir); err != nil {
 		return fmt.Errorf("syncing the state directory: %w", err)
 	}
@@ -229,34 +227,6 @@ func (tx *Tx) touched(name string) {
 	}
 }
 
-func prepare(tx *bolt.Tx) error {
-	for _, name := range allBuckets {
-		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-			return err
-		}
-	}
-	meta := tx.Bucket([]byte(bMeta))
-	if meta.Get([]byte("schema")) == nil {
-		return meta.Put([]byte("schema"), u64(schemaVersion))
-	}
-	return checkVersion(tx)
-}
-
-func checkVersion(tx *bolt.Tx) error {
-	meta := tx.Bucket([]byte(bMeta))
-	if meta == nil {
-		return ErrAbsent
-	}
-	v := meta.Get([]byte("schema"))
-	if len(v) != 8 {
-		return fmt.Errorf("the schema version is not readable: %x", v)
-	}
-	if got := binary.BigEndian.Uint64(v); got > schemaVersion {
-		return fmt.Errorf("schema version %d, this one knows %d: %w", got, schemaVersion, ErrNewer)
-	}
-	return nil
-}
-
 func takeLock(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -281,7 +251,7 @@ func instanceKey(dir string, random io.Reader) ([]byte, error) {
 	case err == nil && len(key) == 32:
 		return key, nil
 	case err == nil:
-		return nil, fmt.Errorf("reading %s: %d octets, want 32; put the file back from a backup", path, len(key))
+		return nil, fmt.Errorf("reading %s: it has %d octets, and must have 32: %w", path, len(key), ErrDamaged)
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("reading the instance key: %w", err)
 	}

@@ -1,0 +1,295 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+)
+
+// pages reads the pages of a bbolt file as bbolt would, but believes nothing:
+// bbolt ends the process where a page is not what it should be. What it finds
+// are pages that are no pages; a value that was changed within one is for those
+// to find who read it, since nothing in the file tells.
+type pages struct {
+	f    *os.File
+	size int
+	high uint64   // how many pages there are
+	seen []uint64 // a bit for each that is in use, or free
+}
+
+// The layout of a page and of a meta page, in octets; integers lie as the
+// machine has them.
+const (
+	pageHead     = 16 // id/8 flags/2 count/2 overflow/4
+	entryHead    = 16 // of a branch: pos/4 ksize/4 page/8; of a leaf: flags/4 pos/4 ksize/4 vsize/4
+	bucketHead   = 16 // root/8 sequence/8
+	metaLength   = 64 // behind the head
+	metaMagic    = 0xED0CDAED
+	noFreelist   = ^uint64(0)
+	flagBranch   = 0x01
+	flagLeaf     = 0x02
+	flagFreelist = 0x10
+	// deepTree is deeper than any tree can be.
+	deepTree = 64
+)
+
+var native = binary.NativeEndian
+
+// checkPages looks at every page of a bbolt file that is in use. The error
+// wraps ErrDamaged, unless the file could not be read.
+func checkPages(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading the state: %w", err)
+	}
+	defer f.Close() // it was only read
+	p := &pages{f: f}
+	if err := p.check(); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
+}
+
+func (p *pages) check() error {
+	meta, err := p.meta()
+	if err != nil {
+		return err
+	}
+	root, freelist := native.Uint64(meta[16:]), native.Uint64(meta[32:])
+	p.high = native.Uint64(meta[40:])
+	info, err := p.f.Stat()
+	if err != nil {
+		return err
+	}
+	if have := uint64(info.Size()) / uint64(p.size); have < p.high {
+		return fmt.Errorf("it is cut short: it has %d octets, and must have %d: %w", info.Size(), p.high*uint64(p.size), ErrDamaged)
+	}
+	p.seen = make([]uint64, p.high/64+1)
+	if err := p.tree(root, 0, nil, nil); err != nil {
+		return err
+	}
+	if freelist == noFreelist {
+		return nil
+	}
+	return p.freelist(freelist)
+}
+
+// meta returns the newer of the two meta pages that holds, without its head.
+func (p *pages) meta() (newest []byte, err error) {
+	buf := make([]byte, pageHead+metaLength)
+	at := func(place int64) []byte {
+		if _, err := p.f.ReadAt(buf, place); err != nil {
+			return nil
+		}
+		m := buf[pageHead:]
+		h := fnv.New64a()
+		h.Write(m[:metaLength-8])
+		if native.Uint32(m) != metaMagic || native.Uint64(m[metaLength-8:]) != h.Sum64() {
+			return nil
+		}
+		return bytes.Clone(m)
+	}
+	newest = at(0)
+	for size := int64(1 << 10); size <= 1<<24; size <<= 1 {
+		m := at(size)
+		if m == nil || int64(native.Uint32(m[8:])) != size {
+			continue
+		}
+		if newest == nil || native.Uint64(m[48:]) > native.Uint64(newest[48:]) {
+			newest = m
+		}
+		break
+	}
+	if newest == nil {
+		return nil, fmt.Errorf("neither of its first two pages holds: %w", ErrDamaged)
+	}
+	p.size = int(native.Uint32(newest[8:]))
+	if p.size < 1<<10 || p.size > 1<<24 {
+		return nil, fmt.Errorf("pages of %d octets: %w", p.size, ErrDamaged)
+	}
+	return newest, nil
+}
+
+func broken(id uint64, format string, args ...any) error {
+	return fmt.Errorf("page %d: %s: %w", id, fmt.Sprintf(format, args...), ErrDamaged)
+}
+
+// page reads a page with all that overflows it, and marks it as used.
+func (p *pages) page(id uint64) ([]byte, error) {
+	if id < 2 || id >= p.high {
+		return nil, broken(id, "there are %d", p.high)
+	}
+	data := make([]byte, p.size)
+	if err := p.read(data, id); err != nil {
+		return nil, err
+	}
+	if got := native.Uint64(data); got != id {
+		return nil, broken(id, "it says it is page %d", got)
+	}
+	more := uint64(native.Uint32(data[12:]))
+	if more >= p.high-id {
+		return nil, broken(id, "it goes on for %d pages", more)
+	}
+	if more > 0 {
+		data = append(data, make([]byte, more*uint64(p.size))...)
+		if err := p.read(data[p.size:], id+1); err != nil {
+			return nil, err
+		}
+	}
+	for n := id; n <= id+more; n++ {
+		if err := p.mark(n); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+func (p *pages) read(data []byte, id uint64) error {
+	_, err := p.f.ReadAt(data, int64(id)*int64(p.size))
+	if errors.Is(err, io.EOF) {
+		return broken(id, "the file ends before")
+	} else if err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+func (p *pages) mark(id uint64) error {
+	if p.seen[id/64]&(1<<(id%64)) != 0 {
+		return broken(id, "it is used twice")
+	}
+	p.seen[id/64] |= 1 << (id % 64)
+	return nil
+}
+
+// tree goes through the tree below a page. Its keys are not below low, and
+// below high where there is one.
+func (p *pages) tree(id uint64, depth int, low, high []byte) error {
+	data, err := p.page(id)
+	if err != nil {
+		return err
+	}
+	switch flags := native.Uint16(data[8:]); {
+	case flags == flagLeaf:
+		return p.leaf(id, data, low, high)
+	case flags != flagBranch:
+		return broken(id, "it is of kind %#x", flags)
+	case depth > deepTree:
+		return broken(id, "the tree has no end")
+	}
+	n := int(native.Uint16(data[10:]))
+	if n == 0 {
+		return broken(id, "a branch without twigs")
+	}
+	keys, err := keysOf(id, data, n, false, low, high)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		below := high
+		if i+1 < n {
+			below = keys[i+1]
+		}
+		child := native.Uint64(data[pageHead+i*entryHead+8:])
+		if err := p.tree(child, depth+1, keys[i], below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysOf returns the n keys of a page, which must be in order.
+func keysOf(id uint64, data []byte, n int, leaf bool, low, high []byte) ([][]byte, error) {
+	if pageHead+n*entryHead > len(data) {
+		return nil, broken(id, "%d entries", n)
+	}
+	keys := make([][]byte, n)
+	for i := range n {
+		entry := pageHead + i*entryHead
+		at := data[entry:]
+		if leaf && native.Uint32(at) > 1 {
+			return nil, broken(id, "entry %d is of kind %#x", i, native.Uint32(at))
+		}
+		if leaf {
+			at = at[4:]
+		}
+		begin, size := uint64(entry)+uint64(native.Uint32(at)), uint64(native.Uint32(at[4:]))
+		if size == 0 || begin < uint64(pageHead+n*entryHead) || begin+size > uint64(len(data)) {
+			return nil, broken(id, "the key of entry %d lies outside", i)
+		}
+		keys[i] = data[begin : begin+size]
+		if i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 || bytes.Compare(keys[i], low) < 0 || high != nil && bytes.Compare(keys[i], high) >= 0 {
+			return nil, broken(id, "its keys are not in order")
+		}
+	}
+	return keys, nil
+}
+
+func (p *pages) leaf(id uint64, data, low, high []byte) error {
+	n := int(native.Uint16(data[10:]))
+	if _, err := keysOf(id, data, n, true, low, high); err != nil {
+		return err
+	}
+	for i := range n {
+		entry := pageHead + i*entryHead
+		at := data[entry:]
+		begin := uint64(entry) + uint64(native.Uint32(at[4:])) + uint64(native.Uint32(at[8:]))
+		size := uint64(native.Uint32(at[12:]))
+		if begin+size > uint64(len(data)) {
+			return broken(id, "the value of entry %d lies outside", i)
+		}
+		if native.Uint32(at) == 1 {
+			if err := p.bucket(id, data[begin:begin+size]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bucket goes through a bucket: a page of its own, or one within the value.
+func (p *pages) bucket(id uint64, value []byte) error {
+	if len(value) < bucketHead {
+		return broken(id, "a bucket of %d octets", len(value))
+	}
+	if root := native.Uint64(value); root != 0 {
+		return p.tree(root, 0, nil, nil)
+	}
+	inline := value[bucketHead:]
+	if len(inline) < pageHead || native.Uint16(inline[8:]) != flagLeaf {
+		return broken(id, "a bucket without a page")
+	}
+	return p.leaf(id, inline, nil, nil)
+}
+
+// freelist: what is free is not in use.
+func (p *pages) freelist(id uint64) error {
+	data, err := p.page(id)
+	if err != nil {
+		return err
+	}
+	if flags := native.Uint16(data[8:]); flags != flagFreelist {
+		return broken(id, "it is of kind %#x", flags)
+	}
+	n, list := uint64(native.Uint16(data[10:])), data[pageHead:]
+	if n == 0xffff && len(list) >= 8 {
+		n, list = native.Uint64(list), list[8:]
+	}
+	if n > uint64(len(list)/8) {
+		return broken(id, "%d free pages", n)
+	}
+	for i := range n {
+		free := native.Uint64(list[i*8:])
+		if free < 2 || free >= p.high {
+			return broken(id, "page %d is free, and there are %d", free, p.high)
+		}
+		if err := p.mark(free); err != nil {
+			return err
+		}
+	}
+	return nil
+}
