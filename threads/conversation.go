@@ -277,7 +277,9 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Overdue, c.Reminded = c.Overdue+1, false
 	case Refused:
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Told = e.N })
-	case Delivered, Bounced, CameBack, Ordered, Saved, OriginalsAsked:
+	case CameBack:
+		c.Desks = c.renamed(b.MessageID, b.Alias)
+	case Delivered, Bounced, Ordered, Saved, OriginalsAsked:
 		// They tell of a mail, and leave the state as it is.
 	}
 	return c
@@ -342,6 +344,23 @@ func (c Conversation) withDesk(engineer, id string, change func(*Desk)) map[stri
 		d.Chain = chained(d.Chain, id)
 	}
 	desks[engineer] = d
+	return desks
+}
+
+// renamed is the desks with the id under which a mail really arrived in place
+// of the one we gave it: the mails that follow hang below what her client has.
+func (c Conversation) renamed(id, alias string) map[string]Desk {
+	if id == "" || alias == "" {
+		return c.Desks
+	}
+	desks := maps.Clone(c.Desks)
+	for who, d := range desks {
+		if i := slices.Index(d.Chain, id); i >= 0 {
+			d.Chain = slices.Clone(d.Chain)
+			d.Chain[i] = alias
+			desks[who] = d
+		}
+	}
 	return desks
 }
 

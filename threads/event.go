@@ -282,8 +282,9 @@ type (
 
 	// CameBack is our own copy, seen in the mailbox.
 	CameBack struct {
-		OutID string `json:"out_id"`
-		Alias string `json:"alias,omitempty"` // the Message-ID it travels under, when the relay changed it
+		OutID     string `json:"out_id"`
+		MessageID string `json:"message_id,omitempty"` // that we gave it; with an alias alone
+		Alias     string `json:"alias,omitempty"`      // the Message-ID it travels under, when the relay changed it
 	}
 
 	// Burnt says that an engineer's token was seen by others.

@@ -95,7 +95,7 @@ type (
 	// Undelivered is a recipient who did not get a mail, and why.
 	Undelivered struct{ Recipient, Reply string }
 	// CameBackIn is our own copy, found in the mailbox.
-	CameBackIn struct{ OutID, Alias string }
+	CameBackIn struct{ OutID, MessageID, Alias string }
 	// ByHandIn is an answer somebody wrote from the shared mailbox itself.
 	ByHandIn struct{ Mail *Mail }
 	// UncertainIn is an answer that may have gone out, where no copy can come

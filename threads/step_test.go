@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,29 @@ func TestOwnerKeepsWhilePresent(t *testing.T) {
 	}
 	if len(effects[TakeTurn](res)) != 0 {
 		t.Error("a second mail of the conversation took a turn")
+	}
+}
+
+// TestRenamed: where the relay gave a mail another Message-ID, the next one
+// hangs below that, which is what her client has.
+func TestRenamed(t *testing.T) {
+	r := started(t)
+	before := r.c.Desks["alice@acme.example"].Chain
+	if len(before) == 0 {
+		t.Fatal("no chain")
+	}
+	own, old := before[len(before)-1], r.c
+	r.step(CameBackIn{OutID: "7.1.0", MessageID: own, Alias: "<1@relay.example>"})
+	if got := r.c.Desks["alice@acme.example"].Chain; len(got) != len(before) || got[len(got)-1] != "<1@relay.example>" {
+		t.Errorf("chain %v, before %v", got, before)
+	}
+	if chain := old.Desks["alice@acme.example"].Chain; chain[len(chain)-1] != own {
+		t.Error("the state before the event was changed")
+	}
+	for _, in := range []CameBackIn{{OutID: "7.1.0", MessageID: "<other@x>", Alias: "<2@relay.example>"}, {OutID: "7.1.0"}, {OutID: "7.1.0", Alias: "<3@relay.example>"}} {
+		if r.step(in); slices.Contains(r.c.Desks["alice@acme.example"].Chain, in.Alias) {
+			t.Errorf("%+v changed the chain", in)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 		Joined{Address: Address{"", "k@x"}, By: "root"}, Assigned{"a", "b", "c", HowTurn, &Poll{Considered: []Considered{{Key: "a", Weight: 1}}}}, Waiting{"w", "a", nil},
 		Copied{"a", "7.1.0", "<m@x>", 2, true}, Accepted{Author: "a", To: []Address{{"", "j@x"}}, Answers: 2},
 		Noted{Author: "a", MessageID: "<n@x>", To: []string{"b"}, Hold: "7-2"}, HeldBack{Hold: "7-3", Kind: WhyLeak}, Settled{"7-3", "a", "sent"}, Closed{"a"}, Reopened{"r"},
-		Delivered{"7.1.0", "j@x", "sent", "250"}, Bounced{OutID: "7.1.0", Action: "failed"}, CameBack{"7.1.0", "<z@ses>"}, Burnt{"a", "w"},
+		Delivered{"7.1.0", "j@x", "sent", "250"}, Bounced{OutID: "7.1.0", Action: "failed"}, CameBack{"7.1.0", "<o.1@x>", "<z@ses>"}, Burnt{"a", "w"},
 		Offered{[]string{"a", "b"}, monday, "w"}, Snoozed{"a", monday}, Woken{"w"}, Reminded{"a", "w"}, Overdue{"a", "w"}, Refused{"a", "take", "w"},
 		Ordered{"a", []string{"/why"}}, Merged{3, "a"}, Absorbed{From: 3, By: "a", Holds: []string{"3-1"}}, SplitOff{2, 3, "a"},
 		Carried{From: 3, Event: 2, At: monday, Received: &Received{MessageID: "<a@b>"}}, Saved{"a", "n"}, Invited{"a", []Address{{"", "j@x"}}}, Tagged{"a", []string{"x"}, []string{"y"}}, Renamed{"a", "s"}, Junked{"a"},

@@ -222,7 +222,7 @@ func (b *batch) returned(known threads.Known, found threads.Found, alias string)
 	if err != nil || !ok {
 		return err
 	}
-	_, _, err = b.step(c, threads.CameBackIn{OutID: known.OutID, Alias: alias}, nil)
+	_, _, err = b.step(c, threads.CameBackIn{OutID: known.OutID, MessageID: known.MessageID, Alias: alias}, nil)
 	return err
 }
 

@@ -175,8 +175,10 @@ func rewrapped(text string) string {
 	return b.String()
 }
 
+// command is a mail without a word for the customer; one without a command
+// either, nothing but quotation, has to come back.
 func (l *lab) command(f *found, line string) {
-	w := l.stamp(&wrote{kind: kindCommand, from: f.who}, "C")
+	w := l.stamp(&wrote{kind: kindCommand, from: f.who, mustHold: line == ""}, "C")
 	mail := replyTo(f.Parsed, f.who, line)
 	mail.MessageID = l.clientID(f.who)
 	l.counts["command "+strings.Fields(line + " (none)")[0]]++

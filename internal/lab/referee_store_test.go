@@ -113,6 +113,28 @@ func (l *lab) heldForged() map[string]bool {
 	return l.forged
 }
 
+// aliased is, by the Message-ID of a copy, the ids of mails of its conversation
+// that were known to travel under another when it was made.
+func (l *lab) aliased() map[string]map[string]bool {
+	if l.knew != nil {
+		return l.knew
+	}
+	l.knew = map[string]map[string]bool{}
+	l.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
+		known := map[string]bool{}
+		for _, e := range events {
+			switch b := e.Body.(type) {
+			case threads.CameBack:
+				known[strings.Trim(b.MessageID, "<>")] = b.Alias != ""
+			case threads.Copied:
+				l.knew[strings.Trim(b.MessageID, "<>")] = maps.Clone(known)
+			}
+		}
+		return nil
+	})
+	return l.knew
+}
+
 // conversationsAreTrue: the mails of one true conversation are in one
 // Postroom conversation, each once, and no two share one.
 func (l *lab) conversationsAreTrue() {
@@ -209,7 +231,7 @@ func (l *lab) heldAreTold() {
 	for who, box := range l.boxes {
 		seen := map[string]bool{}
 		for _, f := range box {
-			subject, id := f.Get("Subject"), f.Get("Message-ID")
+			subject, id := f.Get("Subject"), l.id(f)
 			asks := strings.HasPrefix(subject, "Not sent yet") || strings.HasPrefix(subject, "Perhaps not sent")
 			warns := who == "ops@acme.example" && strings.HasPrefix(subject, "Somebody may have")
 			if (asks || warns) && !seen[id] {
@@ -244,8 +266,8 @@ func (l *lab) heldAreTold() {
 	}
 	ids, senders := l.heldIDs()
 	for _, w := range l.wrote {
-		if w.mustHold && w.kind == kindForged && !ids[w.messageID] && !senders[w.from] {
-			l.broken(pDoubt, "%s, in the name of %s, is not among the held", w.stamp, w.from)
+		if w.mustHold && w.kind != kindAnswer && !ids[w.messageID] && !senders[w.from] {
+			l.broken(pDoubt, "%s, a %s of %s or in her name, is not among the held", w.stamp, w.kind, w.from)
 		}
 	}
 }
@@ -393,7 +415,7 @@ func (l *lab) fair() {
 func (l *lab) filed() {
 	sent := map[string]int{}
 	for _, f := range l.folder("support@acme.example", "Sent") {
-		sent[f.Get("Message-ID")]++
+		sent[l.original(f.Get("Message-ID"))]++
 	}
 	left := l.withoutCopy()
 	l.counts["mails of which the relay refused our own copy"] = len(left)

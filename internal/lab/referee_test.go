@@ -46,7 +46,7 @@ func (l *lab) theMailsCame() {
 			if copies[k] == nil {
 				copies[k] = map[string]int{}
 			}
-			copies[k][f.Get("Message-ID")]++
+			copies[k][l.id(f)]++
 			reached[w.stamp] = true
 			l.saysTheSame(f, w)
 		}
@@ -122,11 +122,11 @@ func (l *lab) customersHold() {
 				if !w.uncertain && !l.withoutCopy()[id] {
 					l.broken(pCrash, "%s got %s twice, though our own copy had come back", who, stamp)
 				}
-				if id != f.Get("Message-ID") {
+				if id != l.id(f) {
 					l.broken(pCrash, "%s got %s under two Message-IDs", who, stamp)
 				}
 			}
-			ids[stamp] = f.Get("Message-ID")
+			ids[stamp] = l.id(f)
 			if want := engineers[w.from] + " at Acme Support"; !strings.Contains(f.Get("From"), want) {
 				l.broken(pForged, "%s of %s came from %s", stamp, w.from, f.Get("From"))
 			}
@@ -354,6 +354,9 @@ func (l *lab) engineersThreads() {
 		}
 		for _, f := range l.boxes[who] {
 			has[f.IDs("Message-ID")[0]] = true
+			if own := strings.Trim(l.id(f), "<>"); own != f.IDs("Message-ID")[0] {
+				has["of "+own] = true
+			}
 		}
 		roots, first := map[string]*talk{}, map[*talk]*found{}
 		for _, f := range l.boxes[who] {
@@ -375,13 +378,24 @@ func (l *lab) hangs(f *found, w *wrote, has map[string]bool, roots map[string]*t
 	}
 	roots[refs[0]] = w.talk
 	switch o := first[w.talk]; {
-	case len(parent) == 0 && o != nil && o.Get("Message-ID") != f.Get("Message-ID"):
+	case len(parent) == 0 && o != nil && l.id(o) != l.id(f):
 		l.broken(pThread, "a copy of %s at %s hangs below nothing, though she had another one", w.stamp, f.who)
 	case len(parent) == 0:
 		first[w.talk] = f
+	case len(parent) == 1 && has[l.unaliased(f, parent[0])]:
+		l.counts["copies below one whose new id was not known yet"]++
 	case len(parent) != 1 || !has[parent[0]]:
 		l.broken(pThread, "a copy of %s at %s is In-Reply-To %v, which she does not have", w.stamp, f.who, parent)
 	}
+}
+
+// unaliased is the entry of an id we gave among what somebody has, where the
+// relay gave that mail another and Postroom could not know so when it made f.
+func (l *lab) unaliased(f *found, id string) string {
+	if l.aliased()[strings.Trim(l.id(f), "<>")][id] {
+		return "" // it knew
+	}
+	return "of " + id
 }
 
 // machines: no automatic mail went to anyone but engineers and admins, and

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,7 @@ type bubble struct {
 	rotMu sync.Mutex
 	log   *bytes.Buffer
 	cfg   *config.Config
+	wrong atomic.Int64 // how far the service's clock is from the time, in nanoseconds
 
 	stop func()
 	done chan error
@@ -79,8 +81,12 @@ func toTheNanosecond(_ []string, a slog.Attr) slog.Attr {
 
 const nano = "2006-01-02T15:04:05.000000000Z"
 
+// rewrites reports whether this is a world whose relay gives every mail a
+// Message-ID of its own.
+func rewrites(seed uint64) bool { return seed%4 == 2 }
+
 func newBubble(t testing.TB, seed uint64, extra string) *bubble {
-	opts := servers.Options{RequireAuth: true, SpecialUse: true}
+	opts := servers.Options{RequireAuth: true, SpecialUse: true, RewriteMessageIDs: rewrites(seed)}
 	b := &bubble{t: t, net: &servers.Network{}, dir: t.TempDir(), rot: rotationABC, log: &bytes.Buffer{}}
 	b.wires = &wires{seed: seed, dial: b.net.DialContext, known: map[string]int{}}
 	b.world = servers.New(slog.New(slog.DiscardHandler), opts)
@@ -147,12 +153,15 @@ func (b *bubble) startSMTP() {
 
 func (b *bubble) seams() service.Seams {
 	return service.Seams{
-		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{ReplaceAttr: toTheNanosecond})), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
+		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{ReplaceAttr: toTheNanosecond})), Now: b.now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
 		Jitter: func() float64 { return 0.5 }, Dial: b.wires.DialContext,
 		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},
 	}
 }
+
+// now is what the service's clock shows.
+func (b *bubble) now() time.Time { return time.Now().Add(time.Duration(b.wrong.Load())) }
 
 func (b *bubble) readRotation() []byte {
 	b.rotMu.Lock()

@@ -106,12 +106,21 @@ func (l *lab) trouble() {
 	l.again("reader", 20*time.Hour, l.somebodyReads)
 	l.again("stop", 40*time.Hour, l.pause)
 	l.again("crash", 24*time.Hour, l.crash)
+	l.again("clock", 6*24*time.Hour, l.clockJumps)
 	l.again("renumbering", 10*24*time.Hour, func() {
 		l.counts["changes of UIDVALIDITY"]++
 		if err := l.world.RecreateMailbox("support@acme.example", "INBOX", true); err != nil {
 			l.t.Error(err)
 		}
 	})
+}
+
+// clockJumps sets the service's clock wrong, by up to three hours, until
+// somebody sets it right.
+func (l *lab) clockJumps() {
+	l.counts["clocks set wrong"]++
+	l.wrong.Store(int64(l.between(-3*time.Hour, 3*time.Hour)))
+	l.after(l.around(2*time.Hour), func() { l.wrong.Store(0) })
 }
 
 // somebodyReads is a person who looks into the shared mailbox itself and

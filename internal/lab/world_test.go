@@ -33,9 +33,11 @@ type lab struct {
 	texts   map[string]*threads.Rotation // every good rotation there was, by version
 	good    *threads.Rotation            // the newest
 	up      bool
-	settled bool            // the end has come, and everything has calmed down
-	moves   map[*talk]int   // see moved
-	forged  map[string]bool // see heldForged
+	settled bool                       // the end has come, and everything has calmed down
+	moves   map[*talk]int              // see moved
+	knew    map[string]map[string]bool // see aliased
+	origins map[string]string          // see original
+	forged  map[string]bool            // see heldForged
 	counts  map[string]int
 }
 
@@ -86,6 +88,26 @@ type found struct {
 	raw  []byte
 	time time.Time
 	who  string
+}
+
+// id is the Message-ID Postroom gave the mail.
+func (l *lab) id(f *found) string { return l.original(f.Get("Message-ID")) }
+
+// original is the Message-ID Postroom gave a mail that arrived under this one.
+func (l *lab) original(id string) string {
+	if !rewrites(l.plan.seed) {
+		return id
+	}
+	if l.origins == nil {
+		l.origins = map[string]string{}
+		for _, t := range l.world.Transactions() {
+			l.origins[t.Rewritten] = mailtest.MustParse(l.t, t.Raw).Get("Message-ID")
+		}
+	}
+	if own := l.origins[id]; own != "" {
+		return own
+	}
+	return id
 }
 
 func newLab(t *testing.T, p plan) *lab {
@@ -175,6 +197,7 @@ func (l *lab) run() {
 
 // settle ends all trouble and lets the service finish what is left.
 func (l *lab) settle() {
+	l.wrong.Store(0)
 	l.world.ClearFaults()
 	l.refuse()
 	l.world.StopIMAP()

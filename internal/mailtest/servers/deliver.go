@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ func (w *World) accept(t Transaction, from peer) (string, error) {
 	t.ID = w.queueID()
 	raw := t.Raw
 	if w.opts.RewriteMessageIDs {
-		raw = rewriteMessageID(raw, fmt.Sprintf("<%s@%s>", t.ID, w.opts.Host))
+		t.Rewritten = w.newID(raw)
+		raw = rewriteMessageID(raw, t.Rewritten)
 	}
 	for _, to := range t.To {
 		acct, _ := w.recipient(to)
@@ -56,6 +58,16 @@ func (w *World) accept(t Transaction, from peer) (string, error) {
 	w.mu.Unlock()
 	w.changes.fire()
 	return t.ID, nil
+}
+
+// newID is the Message-ID a relay puts in place of a mail's own. It follows
+// from the mail and from how often that came, not from what else is under way.
+func (w *World) newID(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rewritten[sum]++
+	return fmt.Sprintf("<%x.%d@%s>", sum[:8], w.rewritten[sum], w.opts.Host)
 }
 
 func (w *World) queueID() string {

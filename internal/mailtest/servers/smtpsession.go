@@ -18,7 +18,11 @@ type Transaction struct {
 	From string   // envelope sender, "" for the null sender
 	To   []string // envelope recipients
 	Raw  []byte   // as the client sent it, dots unstuffed
-	User string   // who authenticated, or ""
+	// Rewritten is the Message-ID it was delivered under, in angle brackets,
+	// where the relay gives mails ids of its own.
+	Rewritten string
+
+	User string // who authenticated, or ""
 	Helo string
 	TLS  bool
 	Conn int // number of the connection, from 1 for each listener

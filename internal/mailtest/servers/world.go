@@ -2,6 +2,7 @@ package servers
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -100,6 +101,7 @@ type World struct {
 	mu           sync.Mutex
 	accounts     map[string]*account // by lower-case address, aliases too
 	transactions []Transaction
+	rewritten    map[[sha256.Size]byte]int // how often each mail was given an id
 	sessions     map[*imapSession]struct{}
 	queued       int // queue ids given out
 }
@@ -130,6 +132,8 @@ func New(log *slog.Logger, opts Options) *World {
 		services: make(map[protocol][]*service),
 		accounts: make(map[string]*account),
 		sessions: make(map[*imapSession]struct{}),
+
+		rewritten: make(map[[sha256.Size]byte]int),
 	}
 	w.peeks = newPeekhole(w)
 	return w

@@ -227,7 +227,7 @@ func TestRewriteMessageIDs(t *testing.T) {
 	}
 	raw := string(w.inbox(ann)[0].Raw)
 	if strings.Contains(raw, "one@acme.example") || strings.Count(raw, "Message-ID:") != 1 ||
-		!strings.Contains(raw, "Message-ID: <Q000001@relay.example>\r\n") {
+		!strings.Contains(raw, "\r\nMessage-ID: "+w.Transactions()[0].Rewritten+"\r\n") || !strings.HasSuffix(w.Transactions()[0].Rewritten, "@relay.example>") {
 		t.Errorf("Message-ID not rewritten:\n%s", raw)
 	}
 	if !strings.HasSuffix(raw, "Subject: Hello\r\n\r\n.dot and text\r\n") {
