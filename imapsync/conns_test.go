@@ -107,9 +107,22 @@ func (c *poisonConn) Read(b []byte) (int, error) {
 type spyConn struct {
 	mu   sync.Mutex
 	sent []byte
+	n    int
 }
 
-func (s *spyConn) wrap(c net.Conn) net.Conn { return &spiedConn{c, s} }
+func (s *spyConn) wrap(c net.Conn) net.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	return &spiedConn{c, s}
+}
+
+// conns is how many connections there were.
+func (s *spyConn) conns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
 
 func (s *spyConn) saw(text string) bool {
 	s.mu.Lock()

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
-	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"postroom/internal/login"
@@ -16,7 +16,7 @@ import (
 // connect makes an authenticated session. It lives until it is closed or ctx
 // ends. When the server does not take an access token, one other is tried.
 func (y *Syncer) connect(ctx context.Context) (*session, error) {
-	s, refused, err := y.enter(ctx, y.cfg.Login)
+	s, refused, err := y.authenticated(ctx, y.cfg.Login)
 	if refused == "" {
 		return s, err
 	}
@@ -26,12 +26,12 @@ func (y *Syncer) connect(ctx context.Context) (*session, error) {
 	}
 	again := y.cfg.Login
 	again.Token = func(context.Context) (string, error) { return token, nil }
-	s, _, err = y.enter(ctx, again)
+	s, _, err = y.authenticated(ctx, again)
 	return s, err
 }
 
-// enter connects and logs in. refused is the token the server did not take.
-func (y *Syncer) enter(ctx context.Context, who login.Credentials) (s *session, refused string, err error) {
+// authenticated connects and logs in. refused is the token the server did not take.
+func (y *Syncer) authenticated(ctx context.Context, who login.Credentials) (s *session, refused string, err error) {
 	s, err = y.secure(ctx)
 	if err != nil {
 		return nil, "", fmt.Errorf("connecting to %s: %w", y.cfg.Server, err)
@@ -51,20 +51,30 @@ func (y *Syncer) secure(ctx context.Context) (*session, error) {
 	if y.cfg.TLS != TLSOpportunistic {
 		return y.open(ctx, y.cfg.TLS)
 	}
-	s, err := y.open(ctx, "")
-	if err != nil || !s.caps.Has(imap.CapStartTLS) {
+	if y.now().UnixNano() < y.plainUntil.Load() {
+		return y.open(ctx, tlsNone)
+	}
+	s, err := y.open(ctx, TLSOpportunistic)
+	if !errors.Is(err, errTLSFailed) {
 		return s, err
 	}
-	s.close()
-	if s, err = y.open(ctx, TLSStart); err == nil {
-		return s, nil
-	}
 	y.log.Debug("STARTTLS is offered and does not work; going on in plain text", "server", y.cfg.Server, "err", err)
-	return y.open(ctx, "")
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		y.plainUntil.Store(y.now().Add(plainFor).UnixNano())
+	}
+	return y.open(ctx, tlsNone)
 }
 
-// open dials and reads the greeting and the capabilities; mode "" is plain
-// text.
+// plainFor is how long a certificate that does not verify is remembered, so
+// that not every connection is made twice.
+const plainFor = time.Hour
+
+// tlsNone is plain text.
+const tlsNone TLSMode = ""
+
+// open dials and reads the greeting and the capabilities. After errTLSFailed
+// another connection in plain text may be worth trying.
 func (y *Syncer) open(ctx context.Context, mode TLSMode) (*session, error) {
 	dctx, cancel := context.WithTimeout(ctx, y.cfg.Timeout)
 	defer cancel()
@@ -102,20 +112,9 @@ func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config, m
 	}
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
-	s.line = &lineConn{Conn: s.conn, under: s.conn, limit: lineLimit{most: maxLine}}
-	switch mode {
-	case TLSImplicit:
-		conn := tls.Client(s.conn, tlsCfg)
-		if err := conn.HandshakeContext(ctx); err != nil {
-			return fmt.Errorf("starting TLS: %w", err)
-		}
-		s.line.Conn = conn
-	case TLSStart:
-		conn, err := startTLS(ctx, s.conn, tlsCfg)
-		if err != nil {
-			return err
-		}
-		s.line.Conn, s.line.greeting = conn, []byte("* OK TLS\r\n")
+	var err error
+	if s.line, err = s.protect(ctx, mode, tlsCfg, maxLine); err != nil {
+		return err
 	}
 	s.c = imapclient.New(s.line, opts)
 	if err := s.c.WaitGreeting(); err != nil {
@@ -125,4 +124,34 @@ func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config, m
 		return errors.New("the server does not say its capabilities")
 	}
 	return nil
+}
+
+// protect brings the connection to where the library takes over.
+func (s *session) protect(ctx context.Context, mode TLSMode, tlsCfg *tls.Config, maxLine int64) (*lineConn, error) {
+	switch mode {
+	case TLSImplicit:
+		conn := tls.Client(s.conn, tlsCfg)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("starting TLS: %w", err)
+		}
+		return newLineConn(conn, s.conn, nil, maxLine), nil
+	case tlsNone:
+		return newLineConn(s.conn, s.conn, nil, maxLine), nil
+	}
+	p, err := newPreface(s.conn)
+	if err != nil {
+		return nil, err
+	}
+	if mode == TLSOpportunistic {
+		if there, err := p.offered(); err != nil {
+			return nil, fmt.Errorf("reading capabilities: %w", err)
+		} else if !there {
+			return newLineConn(s.conn, s.conn, p.ahead(), maxLine), nil
+		}
+	}
+	conn, err := p.startTLS(ctx, tlsCfg)
+	if err != nil {
+		return nil, err
+	}
+	return newLineConn(conn, s.conn, []byte("* OK TLS\r\n"), maxLine), nil
 }

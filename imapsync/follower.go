@@ -77,14 +77,11 @@ func (f *follower) forget() {
 // attempt is the life of one connection: until it breaks or, without watch,
 // until all is done.
 func (f *follower) attempt(ctx context.Context, watch bool) error {
-	s, err := f.y.connect(ctx)
+	s, err := f.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if f == f.y.inbox {
-		f.y.shut.Store(false)
-	}
 	if err := f.open(s); err != nil {
 		return s.explain(err)
 	}
@@ -105,6 +102,24 @@ func (f *follower) attempt(ctx context.Context, watch bool) error {
 		if err := f.wait(ctx, s); err != nil {
 			return s.explain(err)
 		}
+	}
+}
+
+// connect is the followed folder's before it is another's.
+func (f *follower) connect(ctx context.Context) (*session, error) {
+	if f == f.y.inbox {
+		defer f.y.enter()
+		s, err := f.y.connect(ctx)
+		if err == nil {
+			f.y.shut.Store(false)
+		}
+		return s, err
+	}
+	select {
+	case <-f.y.entered:
+		return f.y.connect(ctx)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -25,8 +26,9 @@ func lasting(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, errNoTLS) || errors.As(err, &cert)
 }
 
-// login authenticates and reads the capabilities anew: RFC 9051 §6.2.2 lets
-// them change. refused is the access token the server did not take.
+// login authenticates, after which the capabilities are others (RFC 9051
+// §6.2.2). Most servers list them with the answer; the others are asked.
+// refused is the access token the server did not take.
 func (y *Syncer) login(ctx context.Context, s *session, who login.Credentials) (refused string, err error) {
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
@@ -35,11 +37,15 @@ func (y *Syncer) login(ctx context.Context, s *session, who login.Credentials) (
 			return refused, err
 		}
 	}
-	caps, err := s.c.Capability().Wait()
-	if err != nil {
+	// The library drops those of the greeting a moment after the answer: only
+	// others are new for certain.
+	if caps := s.c.Caps(); caps != nil && !maps.Equal(caps, s.caps) {
+		s.caps = caps
+		return "", nil
+	}
+	if s.caps, err = s.c.Capability().Wait(); err != nil {
 		return "", fmt.Errorf("reading capabilities: %w", err)
 	}
-	s.caps = caps
 	return "", nil
 }
 

@@ -53,15 +53,16 @@ func TestTLS(t *testing.T) {
 		implicit  bool   // what the server speaks
 		fails     string // part of the error; "": it works
 		encrypted bool
+		dials     int // for both folders, 0: it does not matter
 	}{
-		{imapsync.TLSImplicit, right, true, "", true},
-		{imapsync.TLSImplicit, wrong, true, "certificate", false},
-		{imapsync.TLSStart, right, false, "", true},
-		{imapsync.TLSStart, wrong, false, "certificate", false},
-		{imapsync.TLSStart, "", false, "STARTTLS", false},
-		{imapsync.TLSOpportunistic, right, false, "", true},
-		{imapsync.TLSOpportunistic, wrong, false, "", false},
-		{imapsync.TLSOpportunistic, "", false, "", false},
+		{imapsync.TLSImplicit, right, true, "", true, 2},
+		{imapsync.TLSImplicit, wrong, true, "certificate", false, 0},
+		{imapsync.TLSStart, right, false, "", true, 2},
+		{imapsync.TLSStart, wrong, false, "certificate", false, 0},
+		{imapsync.TLSStart, "", false, "STARTTLS", false, 0},
+		{imapsync.TLSOpportunistic, right, false, "", true, 2},
+		{imapsync.TLSOpportunistic, wrong, false, "", false, 3}, // one to find out
+		{imapsync.TLSOpportunistic, "", false, "", false, 2},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.mode)+" "+tt.cert, func(t *testing.T) {
@@ -83,6 +84,9 @@ func TestTLS(t *testing.T) {
 					t.Error(err)
 				default:
 					r.complete()
+				}
+				if tt.dials != 0 && spy.conns() != tt.dials {
+					t.Errorf("%d connections, want %d", spy.conns(), tt.dials)
 				}
 				if plain := spy.saw("LOGIN") || spy.saw("AUTHENTICATE"); plain && (tt.encrypted || tt.fails != "") {
 					t.Error("the login went over the wire in plain text")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -16,97 +17,109 @@ const (
 	maxPlainLines = 100
 )
 
-// startTLS takes a connection through the greeting and STARTTLS
-// (RFC 9051 §6.2.1). The library could, but then nothing of ours would stand
-// above the TLS layer, where lineConn must.
-func startTLS(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn, error) {
-	r := bufio.NewReaderSize(conn, maxPlainLine)
-	greeting, err := plainLine(r)
-	switch {
-	case err != nil:
+// errTLSFailed marks a connection on which STARTTLS was begun and did not end
+// in TLS.
+var errTLSFailed = errors.New("starting TLS by STARTTLS")
+
+// preface is a connection before the library has it: as far as the greeting
+// and STARTTLS (RFC 9051 §6.2.1). The library could do that too, but then
+// nothing of ours would stand above the TLS layer, where lineConn must.
+type preface struct {
+	conn     net.Conn
+	r        *bufio.Reader
+	greeting string // the line, with its end
+}
+
+// newPreface reads the greeting.
+func newPreface(conn net.Conn) (*preface, error) {
+	p := &preface{conn: conn, r: bufio.NewReaderSize(conn, maxPlainLine)}
+	line, err := p.line()
+	if err != nil {
 		return nil, fmt.Errorf("reading the greeting: %w", err)
-	case !strings.HasPrefix(strings.ToUpper(greeting), "* OK"):
-		// PREAUTH would leave STARTTLS out of reach (RFC 9051 §7.1.4).
-		return nil, fmt.Errorf("%w: the server greets with %q", errNoTLS, short(greeting))
 	}
-	if _, err := conn.Write([]byte("S STARTTLS\r\n")); err != nil {
-		return nil, fmt.Errorf("starting TLS by STARTTLS: %w", err)
+	p.greeting = line + "\r\n"
+	return p, nil
+}
+
+// ahead is what was read and is for the library.
+func (p *preface) ahead() []byte {
+	behind, _ := p.r.Peek(p.r.Buffered()) // it is there
+	return append([]byte(p.greeting), behind...)
+}
+
+// open reports whether the server waits for somebody to log in. PREAUTH would
+// leave STARTTLS out of reach (RFC 9051 §7.1.4).
+func (p *preface) open() bool {
+	return strings.HasPrefix(strings.ToUpper(p.greeting), "* OK")
+}
+
+// offered reports whether the server has STARTTLS: by its greeting, where that
+// lists the capabilities, else it is asked.
+func (p *preface) offered() (bool, error) {
+	if !p.open() {
+		return false, nil
 	}
-	for n := 0; ; n++ {
-		line, err := plainLine(r)
-		if err == nil && n == maxPlainLines {
-			err = errors.New("the server does not come to the point")
-		}
+	if _, list, listed := strings.Cut(strings.ToUpper(p.greeting), "[CAPABILITY "); listed {
+		list, _, _ = strings.Cut(list, "]")
+		return slices.Contains(strings.Fields(list), "STARTTLS"), nil
+	}
+	has := false
+	status, err := p.ask("CAPABILITY", func(untagged string) {
+		words := strings.Fields(strings.ToUpper(untagged))
+		has = has || len(words) > 1 && words[1] == "CAPABILITY" && slices.Contains(words, "STARTTLS")
+	})
+	return has && isOK(status), err
+}
+
+// ask sends a command and returns its status; each line before that is told.
+func (p *preface) ask(command string, untagged func(string)) (status string, err error) {
+	if _, err := p.conn.Write([]byte("S " + command + "\r\n")); err != nil {
+		return "", err
+	}
+	for range maxPlainLines {
+		line, err := p.line()
 		if err != nil {
-			return nil, fmt.Errorf("starting TLS by STARTTLS: %w", err)
+			return "", err
 		}
 		tag, status, _ := strings.Cut(line, " ")
-		if tag != "S" {
-			continue
+		if tag == "S" {
+			return status, nil
 		}
-		if !strings.HasPrefix(strings.ToUpper(status), "OK") {
-			return nil, fmt.Errorf("%w: %q", errNoTLS, short(status))
-		}
-		break
+		untagged(line)
 	}
-	// Whatever came with that line was not protected, and may be another's.
-	if r.Buffered() > 0 {
-		return nil, fmt.Errorf("%w: there is plain text behind its answer", errNoTLS)
+	return "", errors.New("the server does not come to the point")
+}
+
+// startTLS goes on over TLS. After an error the connection is of no more use.
+func (p *preface) startTLS(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
+	if !p.open() {
+		return nil, fmt.Errorf("%w: the server greets with %q", errNoTLS, short(p.greeting))
 	}
-	secure := tls.Client(conn, cfg)
+	status, err := p.ask("STARTTLS", func(string) {})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errTLSFailed, err)
+	case !isOK(status):
+		return nil, fmt.Errorf("%w: %w: %q", errTLSFailed, errNoTLS, short(status))
+	case p.r.Buffered() > 0:
+		// Whatever came with that line was not protected, and may be another's.
+		return nil, fmt.Errorf("%w: %w: there is plain text behind its answer", errTLSFailed, errNoTLS)
+	}
+	secure := tls.Client(p.conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("starting TLS by STARTTLS: %w", err)
+		return nil, fmt.Errorf("%w: %w", errTLSFailed, err)
 	}
 	return secure, nil
 }
 
-func plainLine(r *bufio.Reader) (string, error) {
-	line, err := r.ReadSlice('\n')
+func (p *preface) line() (string, error) {
+	line, err := p.r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return "", fmt.Errorf("a line has more than %d octets", maxPlainLine)
 	}
 	return strings.TrimRight(string(line), "\r\n"), err
 }
 
-func short(s string) string { return s[:min(len(s), 200)] }
+func isOK(status string) bool { return strings.HasPrefix(strings.ToUpper(status), "OK") }
 
-// lineConn stands between the library and the TLS layer.
-type lineConn struct {
-	net.Conn
-	// greeting is read first: after STARTTLS the server sends none, and the
-	// library waits for one.
-	greeting []byte
-	// inSASL is set while an exchange runs, by the goroutine that writes. The
-	// library sends an empty response as "=", which is right for an initial one
-	// alone (RFC 4959 §3); anywhere else it is an empty line
-	// (RFC 9051 §6.2.2), and Dovecot takes no other.
-	inSASL bool
-
-	limit lineLimit
-	under *quietConn // told why it ends
-}
-
-func (c *lineConn) Read(b []byte) (int, error) {
-	if len(c.greeting) > 0 {
-		n := copy(b, c.greeting)
-		c.greeting = c.greeting[n:]
-		return n, nil
-	}
-	n, err := c.Conn.Read(b)
-	if tooLong := c.limit.pass(b[:n]); tooLong != nil {
-		c.Conn.Close()
-		c.under.fail(tooLong)
-		return 0, tooLong
-	}
-	return n, err
-}
-
-func (c *lineConn) Write(b []byte) (int, error) {
-	if c.inSASL && string(b) == "=\r\n" {
-		if _, err := c.Conn.Write([]byte("\r\n")); err != nil {
-			return 0, err
-		}
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
+func short(s string) string { return strings.TrimRight(s[:min(len(s), 200)], "\r\n") }

@@ -39,6 +39,14 @@ type Syncer struct {
 	// shut says that the followed folder's last login was refused. No other
 	// connection is tried then: servers count refusals, and lock accounts.
 	shut atomic.Bool
+
+	// plainUntil is until when STARTTLS is known not to work, in Unix nanoseconds.
+	plainUntil atomic.Int64
+	// entered is closed when the first login to the followed folder is over,
+	// one way or the other. Until then there is no other: a server starts a
+	// process for each, and new mail comes first.
+	entered chan struct{}
+	enter   func()
 }
 
 // New makes a Syncer. dial has the signature of net.Dialer.DialContext and
@@ -47,7 +55,9 @@ type Syncer struct {
 func New(log *slog.Logger, cfg Config, st *store.Store,
 	dial func(ctx context.Context, network, addr string) (net.Conn, error),
 	now func() time.Time, jitter func() float64, obs Observer) *Syncer {
-	y := &Syncer{log: log, cfg: cfg.withDefaults(), st: st, dial: dial, now: now, jitter: jitter, obs: obs}
+	y := &Syncer{log: log, cfg: cfg.withDefaults(), st: st, dial: dial, now: now, jitter: jitter, obs: obs,
+		entered: make(chan struct{})}
+	y.enter = sync.OnceFunc(func() { close(y.entered) })
 	y.inbox = newFollower(y, y.cfg.Folder)
 	y.sent = newFollower(y, y.cfg.SentFolder)
 	y.sent.isSent = true

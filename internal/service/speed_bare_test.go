@@ -53,7 +53,7 @@ func (x *bare) close() { x.c.Close() }
 // headerFields are those the history import asks for.
 var headerFields = []string{
 	"Message-ID", "In-Reply-To", "References", "From", "Sender", "To", "Cc", "Reply-To", "Subject",
-	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Index",
+	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Topic", "Thread-Index",
 }
 
 // headers reads header fields of first:last to nowhere.

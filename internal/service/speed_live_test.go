@@ -102,7 +102,7 @@ func BenchmarkSpeedGrowth(b *testing.B) {
 
 // BenchmarkSpeedTLS receives the bulk over TLS and in plain text.
 func BenchmarkSpeedTLS(b *testing.B) {
-	r := newSpeedRig(b, speedMails(20_000))
+	r := newSpeedRigWith(b, speedMails(20_000), "")
 	r.seed(*speedBulk / 2)
 	r.bare().close()
 	var plain, tls []time.Duration

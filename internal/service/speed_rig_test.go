@@ -36,14 +36,21 @@ type speedRig struct {
 	n    int // mails seeded
 }
 
+// newSpeedRig starts a Dovecot without TLS: the bare client speaks plain text, and Postroom is
+// to do the same without trying anything else first.
 func newSpeedRig(b *testing.B, mail func(i int) []byte) *speedRig {
+	b.Helper()
+	return newSpeedRigWith(b, mail, "ssl = no\n")
+}
+
+func newSpeedRigWith(b *testing.B, mail func(i int) []byte, extra string) *speedRig {
 	b.Helper()
 	old := debug.SetGCPercent(400) // as the program has it
 	b.Cleanup(func() { debug.SetGCPercent(old) })
 	r := &speedRig{b: b, dir: b.TempDir(), sink: newSink(b), mail: mail}
 	r.d = mailtest.StartDovecot(b, mailtest.DovecotOptions{
 		Users: []mailtest.User{{Address: speedUser, Password: speedSecret}},
-		Extra: "mail_fsync = never\nmail_max_userip_connections = 50\n",
+		Extra: "mail_fsync = never\nmail_max_userip_connections = 50\n" + extra,
 	})
 	files := map[string]string{"secret": speedSecret + "\n", "rotation.toml": rotationABC}
 	for name, text := range files {
