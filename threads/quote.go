@@ -30,9 +30,9 @@ func saidTraces(text, base, person string) []Trace {
 	if len(runs) == 0 {
 		return nil
 	}
-	list := []Trace{trace(traceQuote, topic)}
+	list, key := []Trace{trace(traceQuote, topic)}, AddressKey(person)
 	for _, r := range runs {
-		list = append(list, trace(traceQuote, topic, r), trace(traceOwn, topic, r, AddressKey(person)))
+		list = append(list, trace(traceQuote, topic, r), trace(traceOwn, topic, r, key))
 	}
 	return list
 }
@@ -98,39 +98,61 @@ func foldText(text string) (runes []rune, starts []int) {
 	runes = make([]rune, 0, min(len(text), textRunes))
 	starts = make([]int, 0, cap(runes)/5)
 	for _, r := range text {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+		folded, counts, word := foldRune(r)
+		if !counts {
 			inWord = false
 			continue
 		}
-		if !inWord || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+		if !inWord || word {
 			starts = append(starts, len(runes))
 		}
 		inWord = true
-		if runes = append(runes, unicode.ToLower(r)); len(runes) == textRunes {
+		if runes = append(runes, folded); len(runes) == textRunes {
 			break
 		}
 	}
 	return runes, starts
 }
 
-// sampleRuns returns the runs with the smallest hashes, each once.
+// foldRune is a letter or digit in one case, whether it is one, and whether it
+// is a word by itself.
+func foldRune(r rune) (folded rune, counts, word bool) {
+	switch {
+	case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+		return r, true, false
+	case 'A' <= r && r <= 'Z':
+		return r + 'a' - 'A', true, false
+	case r <= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r):
+		return r, false, false
+	}
+	return unicode.ToLower(r), true, unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
+}
+
+// sampleRuns returns the runs with the smallest hashes, smallest first, each
+// once.
 func sampleRuns(text string, n int) []string {
-	runes, starts := foldText(text)
 	type run struct {
 		hash uint64
 		at   int
 	}
-	all := make([]run, 0, len(starts))
+	runes, starts := foldText(text)
+	least := make([]run, 0, n+1)
 	for _, at := range starts {
 		if at+runLetters > len(runes) {
 			break
 		}
-		all = append(all, run{hashRunes(runes[at : at+runLetters]), at})
+		r := run{hashRunes(runes[at : at+runLetters]), at}
+		if len(least) == n && r.hash >= least[n-1].hash {
+			continue
+		}
+		i, have := slices.BinarySearchFunc(least, r, func(a, b run) int { return cmp.Compare(a.hash, b.hash) })
+		if !have { // else the same stood further up
+			least = slices.Insert(least, i, r)
+			least = least[:min(n, len(least))]
+		}
 	}
-	slices.SortFunc(all, func(a, b run) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at)) })
-	all = slices.CompactFunc(all, func(a, b run) bool { return a.hash == b.hash })
 	var list []string
-	for _, r := range all[:min(n, len(all))] {
+	for _, r := range least {
 		list = append(list, string(runes[r.at:r.at+runLetters]))
 	}
 	return list
