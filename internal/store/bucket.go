@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,7 +17,35 @@ type bucket struct {
 	*bolt.Bucket
 	name  string
 	notes *notes // nil where there is only reading
+
+	// The rest is for the one goroutine that changes things: who changes a
+	// record has mostly looked at it just before.
+	cursor *bolt.Cursor // used again and again, since a new one takes memory
+	asked  []byte       // the key that was looked up or changed last; empty: none
+	found  []byte       // its value
 }
+
+// Get returns the value of a key, nil for none. It is good until the next
+// change of the bucket.
+func (b *bucket) Get(key []byte) []byte {
+	switch {
+	case b.notes == nil:
+		return b.Bucket.Get(key)
+	case len(b.asked) > 0 && bytes.Equal(b.asked, key):
+		return b.found
+	case b.cursor == nil:
+		b.cursor = b.Cursor()
+	}
+	k, v := b.cursor.Seek(key)
+	if !bytes.Equal(k, key) {
+		v = nil
+	}
+	b.is(key, v)
+	return v
+}
+
+// is remembers the value of a key.
+func (b *bucket) is(key, value []byte) { b.asked, b.found = append(b.asked[:0], key...), value }
 
 // Put sets the value of a key. The value belongs to the store from here on.
 func (b *bucket) Put(key, value []byte) error {
@@ -31,6 +60,7 @@ func (b *bucket) Put(key, value []byte) error {
 		return fmt.Errorf("putting into %s: %w", b.name, err)
 	}
 	b.notes.put(b, key, value, old)
+	b.is(key, value)
 	return nil
 }
 
@@ -47,6 +77,7 @@ func (b *bucket) Delete(key []byte) error {
 		return fmt.Errorf("deleting from %s: %w", b.name, err)
 	}
 	b.notes.delete(b, key, old)
+	b.is(key, nil)
 	return nil
 }
 
@@ -158,6 +189,7 @@ func (n *notes) takeBack() error {
 }
 
 func (u *undo) undo() error {
+	u.b.is(nil, nil)
 	switch {
 	case u.kind == changeSequence:
 		return u.b.SetSequence(u.sequence)

@@ -306,3 +306,39 @@ func TestWalk(t *testing.T) {
 		return nil
 	})
 }
+
+// TestReadsWhatItWrote: a record looked up in a transaction is what that one
+// made of it, and in the next one what stayed.
+func TestReadsWhatItWrote(t *testing.T) {
+	st := open(t)
+	key := []byte("k")
+	value := func(tx *Tx) string { return string(tx.bucket(bMeta).Get(key)) }
+	steps := []func(b *bucket) error{
+		func(b *bucket) error { return b.Put(key, []byte("one")) },
+		func(b *bucket) error { return b.Put(key, []byte("two")) },
+		func(b *bucket) error { return b.Delete(key) },
+		func(b *bucket) error { return b.Put(key, []byte("three")) },
+	}
+	want, refused := "", errors.New("refused")
+	for i, step := range steps {
+		after := []string{"one", "two", "", "three"}[i]
+		for _, fail := range []error{refused, nil} {
+			err := st.Update(func(tx *Tx) error {
+				if got := value(tx); got != want {
+					t.Errorf("step %d begins with %q, want %q", i, got, want)
+				}
+				if err := step(tx.bucket(bMeta)); err != nil {
+					return err
+				}
+				if got := value(tx); got != after {
+					t.Errorf("step %d reads %q, want %q", i, got, after)
+				}
+				return fail
+			})
+			if !errors.Is(err, fail) {
+				t.Fatal(err)
+			}
+		}
+		want = after
+	}
+}
