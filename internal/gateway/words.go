@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"postroom/internal/message"
 	"postroom/internal/store"
 	"postroom/threads"
 )
@@ -272,7 +273,7 @@ func offeredTo(n int) string {
 
 // fromName is the name customers read.
 func (b *batch) fromName(e *threads.Engineer) string {
-	return strings.NewReplacer("{engineer}", e.Name, "{support}", b.g.cfg.Support.Name).Replace(b.g.cfg.FromName)
+	return message.SignedAs(b.g.cfg.FromName, e.Name, b.g.cfg.Support.Name)
 }
 
 // maxNamed bounds the recipients a footer names one by one, against a mail

@@ -176,11 +176,19 @@ func (m *Message) bulk() verdict {
 func (m *Message) newsletter() bool {
 	sender := m.Mail.Sender()
 	local, _, _ := strings.Cut(strings.ToLower(sender.Addr), "@")
-	switch strings.NewReplacer("-", "", "_", "", ".", "").Replace(local) {
+	switch strings.Map(dropJoint, local) {
 	case "newsletter", "newsletters":
 		return true
 	}
 	return slices.Contains(strings.Fields(strings.ToLower(sender.Name)), "newsletter")
+}
+
+// dropJoint drops what stands between the words of a local part.
+func dropJoint(r rune) rune {
+	if r == '-' || r == '_' || r == '.' {
+		return -1
+	}
+	return r
 }
 
 // spam takes the word of the server's filter.

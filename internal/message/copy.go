@@ -123,9 +123,10 @@ func (m *Message) withFooter(cp Copy) (*entity, error) {
 }
 
 func (m *Message) ours(lines []string, links []Link) *entity {
-	e := textEntity("plain", footerText(lines, links))
+	lines = markLines(lines)
+	e := textEntity("plain", markedText(slices.Clip(lines), links))
 	if firstText(m.Root, "text/html") != nil {
-		e = alternative(footerText(lines, links), footerHTML(lines, links))
+		e = &entity{kind: []string{"multipart/alternative"}, parts: []*entity{e, textEntity("html", markedHTML(lines, links))}}
 	}
 	e.fields += "Content-Disposition: inline\r\n" // RFC 2183 §2.1
 	return e

@@ -182,6 +182,9 @@ func (w *writer) anyIn(b []byte) bool {
 }
 
 func (w *writer) inRange(src Source, start, end int64) (bool, error) {
+	if o, ok := src.(Octets); ok && start < end && end <= o.Size() {
+		return w.anyIn(o[start:end]), nil
+	}
 	const overlap = 64 // more than a boundary is long
 	buf := make([]byte, min(readBuffer, max(end-start, overlap)))
 	for at := start; at < end; {
@@ -216,8 +219,9 @@ func textEntity(subtype, text string, params ...string) *entity {
 
 // quotedPrintable encodes text with whatever line ends (RFC 2045 §6.7).
 func quotedPrintable(text string) string {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+	text = lineFeeds(text)
 	var b strings.Builder
+	b.Grow(len(text) + len(text)/8)
 	q := quotedprintable.NewWriter(&b)
 	_, err := io.WriteString(q, text)
 	if err == nil {
@@ -227,6 +231,14 @@ func quotedPrintable(text string) string {
 		return "" // a strings.Builder takes everything
 	}
 	return b.String()
+}
+
+// lineFeeds is a text with LF alone as line ends.
+func lineFeeds(text string) string {
+	if strings.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 }
 
 // alternative is a text in plain and in HTML.

@@ -151,8 +151,15 @@ func phrase(name string, column int) []string {
 	if needsEncoding(name) || strings.Contains(name, "  ") {
 		return encodeWords(name, column)
 	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)
-	return strings.Split(`"`+quoted+`"`, " ")
+	return strings.Split(inQuotes(name), " ")
+}
+
+// inQuotes puts quotes around a text (RFC 5322 §3.2.4).
+func inQuotes(s string) string {
+	if strings.ContainsAny(s, `\"`) {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`)
+	}
+	return `"` + s + `"`
 }
 
 // parameter makes the tokens of one parameter of a Content-* field, in the
@@ -163,7 +170,7 @@ func parameter(key, value string) []string {
 		if value != "" && strings.Trim(value, tokenOctets) == "" {
 			return []string{key + "=" + value}
 		}
-		return []string{key + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`}
+		return []string{key + "=" + inQuotes(value)}
 	}
 	const room = 60
 	chunks := []string{""}
@@ -204,14 +211,18 @@ func btoi(b bool) int {
 const tokenOctets = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`{|}~"
 
 func percent(s string) string {
+	const digits = "0123456789ABCDEF"
 	var b strings.Builder
+	b.Grow(len(s) + len(s)/4)
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
 			b.WriteByte(c)
 			continue
 		}
-		fmt.Fprintf(&b, "%%%02X", c)
+		b.WriteByte('%')
+		b.WriteByte(digits[c>>4])
+		b.WriteByte(digits[c&15])
 	}
 	return b.String()
 }

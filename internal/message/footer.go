@@ -34,7 +34,7 @@ type StoryItem struct {
 
 // MailtoURL makes a mailto: URL (RFC 6068). Subject and body may be empty.
 func MailtoURL(addr, subject, body string) string {
-	url := "mailto:" + strings.NewReplacer("%40", "@", "%2B", "+").Replace(percent(addr))
+	url := "mailto:" + strings.ReplaceAll(strings.ReplaceAll(percent(addr), "%40", "@"), "%2B", "+")
 	sep := "?"
 	for _, p := range [][2]string{{"subject", subject}, {"body", body}} {
 		if p[1] != "" {
@@ -61,25 +61,33 @@ func markLines(lines []string) []string {
 // a word that is wider is broken itself.
 func wrapText(line string, width int) []string {
 	var list []string
-	current, columns := "", 0
-	for _, word := range strings.Split(line, " ") {
-		for displayWidth(word) > width {
-			head, tail := splitWidth(word, width)
-			if current != "" {
-				list, current, columns = append(list, current), "", 0
+	start, end, columns := 0, 0, 0 // of the piece in hand
+	for at, next := 0, 0; at <= len(line); at = next + 1 {
+		next = at + len(line[at:])
+		if i := strings.IndexByte(line[at:], ' '); i >= 0 {
+			next = at + i
+		}
+		w := displayWidth(line[at:next])
+		for ; w > width; w = displayWidth(line[at:next]) {
+			if start < end {
+				list = append(list, line[start:end])
 			}
-			list, word = append(list, head), tail
+			head, _ := splitWidth(line[at:next], width)
+			list, at = append(list, head), at+len(head)
+			start, end = at, at
 		}
-		w := displayWidth(word)
-		if current != "" && columns+1+w > width {
-			list, current, columns = append(list, current), "", 0
+		switch {
+		case start == end: // nothing is in hand
+			start, columns = at, w
+		case columns+1+w > width:
+			list = append(list, line[start:end])
+			start, columns = at, w
+		default:
+			columns += 1 + w
 		}
-		if current != "" {
-			current, columns = current+" ", columns+1
-		}
-		current, columns = current+word, columns+w
+		end = next
 	}
-	return append(list, current)
+	return append(list, line[start:end])
 }
 
 func splitWidth(word string, width int) (string, string) {
@@ -112,7 +120,10 @@ func runeWidth(r rune) int {
 // footerText is the footer in plain text. Links stand on lines of their own,
 // unbroken, since a broken link is no link.
 func footerText(lines []string, links []Link) string {
-	list := markLines(lines)
+	return markedText(markLines(lines), links)
+}
+
+func markedText(list []string, links []Link) string {
 	for _, l := range links {
 		list = append(list, FooterMark+headText(l.Label)+": "+safeURL(l.Mailto))
 	}
@@ -122,9 +133,13 @@ func footerText(lines []string, links []Link) string {
 // footerHTML is its twin. Each line begins with the mark here too: clients
 // drop classes and ids when they quote, text they keep.
 func footerHTML(lines []string, links []Link) string {
+	return markedHTML(markLines(lines), links)
+}
+
+func markedHTML(list []string, links []Link) string {
 	var b strings.Builder
 	b.WriteString(`<div style="color:#666;font-size:small">`)
-	for i, l := range markLines(lines) {
+	for i, l := range list {
 		if i > 0 {
 			b.WriteString("<br>\n")
 		}
@@ -168,7 +183,7 @@ func storyLines(items []StoryItem) []string {
 		if cut {
 			text = strings.ToValidUTF8(text[:maxStoryText], "")
 		}
-		text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+		text = lineFeeds(text)
 		lines = append(lines, strings.Split(strings.TrimSpace(text), "\n")...)
 		if cut {
 			lines = append(lines, "[...]")

@@ -131,8 +131,32 @@ func bareName(name string) string {
 }
 
 func engineerAt(h *headings) []string {
-	name := strings.NewReplacer("{engineer}", h.author, "{support}", supportName(h.support)).Replace(h.template)
+	name := SignedAs(h.template, h.author, supportName(h.support))
 	return mailboxTokens(threads.Address{Name: name, Addr: h.support.Addr}, len("From:"))
+}
+
+// SignedAs fills in a template of the name in From: {engineer} and {support}
+// stand for the two names, each once for all.
+func SignedAs(template, engineer, support string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(template, '{')
+		if i < 0 {
+			return b.String() + template
+		}
+		b.WriteString(template[:i])
+		template = template[i:]
+		if rest, ok := strings.CutPrefix(template, "{engineer}"); ok {
+			b.WriteString(engineer)
+			template = rest
+		} else if rest, ok := strings.CutPrefix(template, "{support}"); ok {
+			b.WriteString(support)
+			template = rest
+		} else {
+			b.WriteByte('{')
+			template = template[1:]
+		}
+	}
 }
 
 func postroom(h *headings) []string {

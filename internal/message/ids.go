@@ -74,7 +74,7 @@ func (l *idList) put(s string) {
 		s = strings.Map(dropSpace, oneLine(decodeRaw(s, "")))
 	}
 	if strings.ContainsAny(s, "<>") {
-		s = strings.NewReplacer("<", "", ">", "").Replace(s)
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "<", ""), ">", "")
 	}
 	if s == "" || len(s) > maxID-2 || len(l.ids) >= maxIDs {
 		return

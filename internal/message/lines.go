@@ -30,6 +30,9 @@ type lineReader struct {
 
 // newLineReader reads the lines of src from the octet start on.
 func newLineReader(src io.ReaderAt, size int64) *lineReader {
+	if o, ok := src.(Octets); ok && size <= wholeSource {
+		return newMemoryReader(o)
+	}
 	n := min(size, wholeSource)
 	if size > wholeSource {
 		n = window

@@ -74,7 +74,7 @@ func writableLocal(local string) (string, bool) {
 		return "", false
 	}
 	if quote {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(local) + `"`, true
+		return inQuotes(local), true
 	}
 	return local, true
 }

@@ -8,11 +8,30 @@ import (
 
 // Source is the raw mail: random access, so that a mail of any size is read
 // in pieces and a part of it can be sent on without a copy in memory.
-// *bytes.Reader and a spool reader are Sources.
+// *bytes.Reader, Octets and a spool reader are Sources.
 type Source interface {
 	io.ReaderAt
 	Size() int64
 }
+
+// Octets is a Source that lies in memory, and is read without a copy of it.
+// They must not be changed while the Source is used.
+type Octets []byte
+
+// ReadAt implements io.ReaderAt.
+func (o Octets) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= int64(len(o)) {
+		return 0, io.EOF
+	}
+	n := copy(p, o[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// Size is the number of octets.
+func (o Octets) Size() int64 { return int64(len(o)) }
 
 // Message is one mail as read: the facts, and where in the source each part
 // lies.

@@ -87,7 +87,10 @@ func (p Piece) transform(w *bufio.Writer, src Source, buf []byte) error {
 
 // measure fills in what a piece will come to.
 func (p *Piece) measure(src Source) error {
-	buf := make([]byte, min(readBuffer, p.Length))
+	var buf []byte
+	if _, memory := src.(Octets); !memory {
+		buf = make([]byte, min(readBuffer, p.Length))
+	}
 	if p.Transform == TransformLines {
 		return p.measureLines(src, buf)
 	}
@@ -119,6 +122,10 @@ func (p *Piece) measureLines(src Source, buf []byte) error {
 // ranges hands the octets of the range to f, a bufferful at a time.
 func (p *Piece) ranges(src Source, buf []byte, f func([]byte)) error {
 	at, end := p.Offset, p.Offset+p.Length
+	if o, ok := src.(Octets); ok && at < end && end <= o.Size() {
+		f(o[at:end])
+		return nil
+	}
 	for at < end {
 		n, err := src.ReadAt(buf[:min(int64(len(buf)), end-at)], at)
 		if n == 0 {
