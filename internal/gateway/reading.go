@@ -43,14 +43,43 @@ type reading struct {
 type library struct {
 	st    *store.Store
 	names threads.Names
-	slots chan struct{}
 	ahead map[uint64]*reading // by record
 	held  int64
 	wg    sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []func() // what is to be read, oldest first
+	readers int      // how many read
 }
 
 func newLibrary(st *store.Store, names threads.Names) *library {
-	return &library{st: st, names: names, slots: make(chan struct{}, readers), ahead: map[uint64]*reading{}}
+	return &library{st: st, names: names, ahead: map[uint64]*reading{}}
+}
+
+// ask has f called by one of the readers. They end when nothing waits.
+func (lib *library) ask(f func()) {
+	lib.mu.Lock()
+	defer lib.mu.Unlock()
+	lib.waiting = append(lib.waiting, f)
+	if lib.readers < readers {
+		lib.readers++
+		lib.wg.Go(lib.serve)
+	}
+}
+
+func (lib *library) serve() {
+	for {
+		lib.mu.Lock()
+		if len(lib.waiting) == 0 {
+			lib.readers--
+			lib.mu.Unlock()
+			return
+		}
+		f := lib.waiting[0]
+		lib.waiting = lib.waiting[1:]
+		lib.mu.Unlock()
+		f()
+	}
 }
 
 // begin starts to read the mail of a record.
@@ -63,10 +92,8 @@ func (lib *library) begin(r store.InboxRecord) *reading {
 		rd.held = n
 		lib.held += n
 	}
-	lib.wg.Go(func() {
+	lib.ask(func() {
 		defer close(rd.done)
-		lib.slots <- struct{}{}
-		defer func() { <-lib.slots }()
 		rd.err = rd.read(lib)
 	})
 	return rd
@@ -75,10 +102,8 @@ func (lib *library) begin(r store.InboxRecord) *reading {
 // beginOld starts to read the headers of old mail.
 func (lib *library) beginOld(mails []store.HistoryHeader) *reading {
 	rd := &reading{old: make([]*message.Message, len(mails)), done: make(chan struct{})}
-	lib.wg.Go(func() {
+	lib.ask(func() {
 		defer close(rd.done)
-		lib.slots <- struct{}{}
-		defer func() { <-lib.slots }()
 		defer func() {
 			if p := recover(); p != nil {
 				rd.err = fmt.Errorf("reading the headers: panic: %v\n%s", p, debug.Stack())
@@ -202,7 +227,7 @@ func (rd *reading) read(lib *library) (err error) {
 	if _, err := io.ReadFull(raw, octets); err != nil {
 		return fmt.Errorf("reading the mail: %w", err)
 	}
-	rd.letter.msg = message.Read(bytes.NewReader(octets))
+	rd.letter.msg = message.Read(message.Octets(octets))
 	rd.letter.msg.Mail.Foresee(lib.names)
 	return nil
 }
