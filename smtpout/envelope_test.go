@@ -155,6 +155,8 @@ func TestHurdles(t *testing.T) {
 		{"quota of the recipient", store.OutCopy, nil, large, &misdeed{reply: "552 5.2.2 over quota"}, "done: failed", store.HurdleNone},
 		{"UTF-8 refused", store.OutAnswer, nil, func(m *store.OutMail) { m.Recipients[0].Address = "jürgen@customer.example" }, nil, "done: failed", store.HurdleUTF8},
 		{"UTF-8 taken", store.OutAnswer, []string{"SMTPUTF8"}, func(m *store.OutMail) { m.Recipients[0].Address = "jürgen@customer.example" }, nil, "done: sent", store.HurdleNone},
+		{"UTF-8 sender refused", store.OutAnswer, nil, func(m *store.OutMail) { m.EnvelopeFrom, m.Fallback = "hilfe+bß@us.example", "" }, nil, "done: failed", store.HurdleUTF8},
+		{"UTF-8 sender taken", store.OutAnswer, []string{"SMTPUTF8"}, func(m *store.OutMail) { m.EnvelopeFrom, m.Fallback = "hilfe+bß@us.example", "" }, nil, "done: sent", store.HurdleNone},
 		{"IDN", store.OutAnswer, nil, func(m *store.OutMail) { m.Recipients[0].Address = "jane@bücher.example" }, nil, "done: sent", store.HurdleNone},
 		{"not an address", store.OutAnswer, nil, func(m *store.OutMail) { m.Recipients[0].Address = "jane>x@customer.example" }, nil, "done: failed", store.HurdleNone},
 	}

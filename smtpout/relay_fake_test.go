@@ -112,11 +112,16 @@ func (f *fakeRelay) dials() int {
 	return f.dialed
 }
 
-func (f *fakeRelay) said(prefix string) int {
+// lines is every command the relay was told.
+func (f *fakeRelay) lines() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return append([]string(nil), f.commands...)
+}
+
+func (f *fakeRelay) said(prefix string) int {
 	n := 0
-	for _, c := range f.commands {
+	for _, c := range f.lines() {
 		if strings.HasPrefix(c, prefix) {
 			n++
 		}

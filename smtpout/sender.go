@@ -17,7 +17,8 @@ import (
 // Dial opens a connection, as net.Dialer.DialContext does.
 type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Render writes the octets of a mail: lines end with CRLF, no dot is stuffed.
+// Render writes the octets of a mail: lines end with CRLF, no dot is stuffed. A
+// mail with UTF8Header is asked for in the form with a header in UTF-8.
 // It is called once for each time the mail is sent, from several goroutines.
 type Render func(ctx context.Context, w io.Writer, m store.OutMail) error
 

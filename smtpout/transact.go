@@ -21,6 +21,7 @@ type transaction struct {
 	own     string // the path of our own copy that is asked for, "" for none
 	open    bool   // the relay holds a transaction that is to be reset
 	broken  bool   // the session is of no more use
+	utf8    bool   // a path of it needs SMTPUTF8, and so may the header
 	partial bool   // the relay did not accept all recipients
 
 	said  bool  // DATA, in one group with the rest
@@ -114,6 +115,9 @@ func (t *transaction) envelope(todo []target) (again, bool) {
 	t.from = t.reversePath(t.result.job, t.seen[againFallback])
 	t.result.from = t.from
 	from, bad := pathOf(t.from)
+	if bad == nil && from.utf8 && !t.session.utf8 {
+		bad, t.result.hurdle = &needsUTF8, store.HurdleUTF8
+	}
 	if bad != nil {
 		t.result.each(indexes(todo), store.OutFailed, *bad)
 		return againNot, false
@@ -144,10 +148,10 @@ func (t *transaction) envelope(todo []target) (again, bool) {
 func (t *transaction) commands(from path, todo []target) []string {
 	m := &t.result.job.mail
 	t.ownPath(m)
-	utf8 := from.utf8
+	t.utf8 = from.utf8
 	lines := make([]string, 1, len(todo)+3)
 	for _, to := range todo {
-		utf8 = utf8 || to.path.utf8
+		t.utf8 = t.utf8 || to.path.utf8
 		lines = append(lines, "RCPT TO:<"+to.path.text+">")
 	}
 	if t.own != "" {
@@ -158,10 +162,10 @@ func (t *transaction) commands(from path, todo []target) []string {
 	if t.session.sizes {
 		mail = strconv.AppendInt(append(mail, " SIZE="...), m.Size, 10) // RFC 1870 §4
 	}
-	if m.EightBit {
+	if m.EightBit || t.utf8 && m.UTF8Header {
 		mail = append(mail, " BODY=8BITMIME"...) // RFC 6152 §2
 	}
-	if utf8 {
+	if t.utf8 {
 		mail = append(mail, " SMTPUTF8"...) // RFC 6531 §3.4
 	}
 	lines[0] = string(mail)
@@ -375,8 +379,9 @@ func (t *transaction) data(ctx context.Context) again {
 		return t.dataRefused(t.ready, fmt.Errorf("DATA: %w", t.ready))
 	}
 	t.open = false
-	body := dots{w: w}
-	if err := t.render(ctx, &body, r.job.mail); err != nil || body.err != nil {
+	body, m := dots{w: w}, r.job.mail
+	m.UTF8Header = m.UTF8Header && t.utf8
+	if err := t.render(ctx, &body, m); err != nil || body.err != nil {
 		// Without its final dot the relay cannot take it for a mail.
 		if body.err != nil {
 			t.broke(r.accepted, broke(body.err), fmt.Errorf("sending the mail: %w", body.err))

@@ -33,6 +33,7 @@ func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
 	m.Conversation = uint64(c.ID)
 	m.State, m.Queued, m.NextAttempt, m.Deadline = store.OutQueued, b.now, b.now, b.now.Add(b.g.cfg.Deadline)
 	m.Recipe, m.Size, m.EightBit = o.recipe.Encode(), o.recipe.Size(), o.recipe.EightBit()
+	m.UTF8Header = o.recipe.HasUTF8()
 	if err := b.envelope(c, &m); err != nil {
 		return err
 	}

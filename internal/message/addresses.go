@@ -14,8 +14,9 @@ func parseAddresses(value, hint string) []threads.Address {
 	if value == "" {
 		return nil
 	}
-	if !strings.ContainsRune(value, '@') && strings.Contains(value, "=?") {
-		// Everything, the address too, in encoded words.
+	if !strings.ContainsRune(value, '@') && strings.Contains(value, "=?") && !strings.Contains(value, ":;") {
+		// Everything, the address too, in encoded words. What names a group with
+		// nobody in it (RFC 6857 §3.1.8) is not that.
 		value = decodeWords(value, hint)
 	}
 	var room [64]byte

@@ -69,7 +69,7 @@ func (c *Composer) Answer(m *Message, a Answer) (*Recipe, []Finding, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("composing answer %s: %w", a.MessageID, err)
 	}
-	r, err := compose(m.src, a.MessageID, header, e)
+	r, err := h.compose(columnAnswer, header, e, m.src)
 	if err != nil {
 		return nil, nil, fmt.Errorf("composing answer %s: %w", a.MessageID, err)
 	}

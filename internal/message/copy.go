@@ -69,7 +69,8 @@ func (c *Composer) Copy(m *Message, cp Copy) (*Recipe, error) {
 	if m.Root == nil {
 		return nil, fmt.Errorf("composing copy %s: %w", cp.MessageID, ErrUnreadable)
 	}
-	header, err := c.copyHeadings(cp).write(columnCopy)
+	h := c.copyHeadings(cp)
+	header, err := h.write(columnCopy)
 	if err != nil {
 		return nil, fmt.Errorf("composing a copy: %w", err)
 	}
@@ -77,7 +78,7 @@ func (c *Composer) Copy(m *Message, cp Copy) (*Recipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("composing copy %s: %w", cp.MessageID, err)
 	}
-	r, err := compose(m.src, cp.MessageID, header, e)
+	r, err := h.compose(columnCopy, header, e, m.src)
 	if err != nil {
 		return nil, fmt.Errorf("composing copy %s: %w", cp.MessageID, err)
 	}

@@ -40,15 +40,11 @@ type writer struct {
 	boundary []string
 }
 
-// compose writes header and entity into a recipe. The boundaries are derived
-// from the message id, so that the same call gives the same octets.
-func compose(src Source, messageID, header string, e *entity) (*Recipe, error) {
-	return composeOf([]Source{src}, messageID, header, e)
-}
-
-// composeOf is compose for a mail that draws on several others.
-func composeOf(sources []Source, messageID, header string, e *entity) (*Recipe, error) {
-	w := &writer{sources: sources, seed: messageID}
+// compose makes the recipe of a mail with these headings, which were written as
+// header, and of this entity. The boundaries are derived from the message id,
+// so that the same call gives the same octets.
+func (h *headings) compose(c column, header string, e *entity, sources ...Source) (*Recipe, error) {
+	w := &writer{sources: sources, seed: h.messageID}
 	if err := w.chooseBoundaries(e); err != nil {
 		return nil, err
 	}
@@ -57,7 +53,7 @@ func composeOf(sources []Source, messageID, header string, e *entity) (*Recipe, 
 		return nil, err
 	}
 	w.recipe.foresee(header, e)
-	return &w.recipe, nil
+	return w.recipe.inBoth(h, c, header)
 }
 
 func (w *writer) text(s string) {

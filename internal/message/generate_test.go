@@ -54,6 +54,9 @@ func (m *mint) phrase(most int) string {
 // person has a name in one of ten, and an address of one of the kinds there are.
 func (m *mint) person() threads.Address {
 	local := []string{"jane", "j.doe", "jane+tag", `"jane doe"`, "o'hara", "a_b-c"}[m.IntN(6)]
+	if m.IntN(12) == 0 {
+		local = "jürgen.猫"
+	}
 	domain := []string{"x.example", "mail.client.example", "xn--bcher-kva.example", "[192.0.2.1]"}[m.IntN(4)]
 	a := threads.Address{Addr: local + "@" + domain}
 	if m.IntN(10) > 0 {
@@ -101,7 +104,7 @@ func (m *mint) files() (list []string) {
 
 // kinds are the mails there are.
 func kinds() []string {
-	return []string{"copy", "answer", "notice", "probe", "copy with its story", "stub", "answer to a command", "notice with a mail"}
+	return []string{"copy", "answer", "notice", "probe", "copy with its story", "stub", "answer to a command", "notice with a mail", "originals"}
 }
 
 // generate composes the i-th mail, and says what readers must find in it.
@@ -162,6 +165,14 @@ func (m *mint) compose(d desk, kind string) (*Recipe, *Message, seen, error) {
 		want.From, want.To, want.ReplyTo = named(threads.Address{Name: "Postroom", Addr: c.Support.Addr}), named(threads.Address{Addr: to.Addr}), named(threads.Address{Addr: c.Support.Addr})
 		return r, nil, want, err
 	}
+	if kind == "originals" {
+		o := Originals{To: to, ReplyTo: reply, Subject: subject, MessageID: id, InReplyTo: answers, References: refs, Date: date,
+			Lines: []string{m.phrase(9)}, Mails: []*Message{m.letter()}, Links: []Link{{m.phrase(2), MailtoURL(reply, subject, "/send")}}}
+		want.From, want.ReplyTo = named(threads.Address{Name: "Postroom", Addr: c.Support.Addr}), named(threads.Address{Addr: reply})
+		want.Subject, want.Files = strings.TrimSpace("Re: "+headText(subject)), []string{"original-1.eml"}
+		r, err := c.Originals(o)
+		return r, o.Mails[0], want, err
+	}
 	n := Notice{To: to, ReplyTo: reply, Subject: subject, MessageID: id, InReplyTo: answers, References: refs, Date: date, Paragraphs: []string{m.phrase(50)}}
 	want.From, want.ReplyTo = named(threads.Address{Name: "Postroom", Addr: c.Support.Addr}), named(threads.Address{Addr: reply})
 	switch kind {
@@ -178,6 +189,9 @@ func (m *mint) compose(d desk, kind string) (*Recipe, *Message, seen, error) {
 // they are too long.
 func named(list ...threads.Address) (all []threads.Address) {
 	for _, a := range list {
+		if needsUTF8(a.Addr) {
+			continue // is named, and no address
+		}
 		addr, _ := WritableAddress(a.Addr)
 		all = append(all, threads.Address{Name: shortName(a.Name), Addr: addr})
 	}

@@ -34,6 +34,7 @@ type headings struct {
 	date       time.Time
 	topic      string
 	index      string
+	utf8       bool // in UTF-8 where it must be (RFC 6532), which not every relay takes
 }
 
 // cell makes the tokens of a field; none: the field is left out.
@@ -84,7 +85,7 @@ func (h *headings) write(c column) (string, error) {
 	if !writableID(h.messageID) {
 		return "", fmt.Errorf("writing message id %q: %w", h.messageID, ErrID)
 	}
-	if len(addressTokens(h.to, 0)) == 0 {
+	if len(h.addresses(h.to, 0)) == 0 {
 		return "", fmt.Errorf("writing the recipients of %s: %w", h.messageID, ErrAddress)
 	}
 	if _, ok := WritableAddress(h.support.Addr); !ok {
@@ -170,8 +171,8 @@ func supportName(support threads.Address) string {
 	return support.Addr
 }
 
-func toField(h *headings) []string { return addressTokens(h.to, len("To:")) }
-func ccField(h *headings) []string { return addressTokens(h.cc, len("Cc:")) }
+func toField(h *headings) []string { return h.addresses(h.to, len("To:")) }
+func ccField(h *headings) []string { return h.addresses(h.cc, len("Cc:")) }
 
 func replyToField(h *headings) []string {
 	return mailboxTokens(threads.Address{Addr: h.replyTo}, len("Reply-To:"))

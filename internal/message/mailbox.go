@@ -120,12 +120,17 @@ func shortName(name string) string {
 	return name
 }
 
-// addressTokens makes the tokens of an address list. What cannot be written
-// is left out; nobody can be sent mail there either.
-func addressTokens(list []threads.Address, column int) []string {
+// addresses makes the tokens of an address list. What cannot be written is
+// left out; nobody can be sent mail there either. An address whose local part
+// is not ASCII can only be named where the header may not be in UTF-8: as a
+// group with nobody in it (RFC 5322 §3.4, as RFC 6857 §3.1.8 has it).
+func (h *headings) addresses(list []threads.Address, column int) []string {
 	var tokens []string
 	for _, a := range list {
 		t := mailboxTokens(a, column)
+		if t != nil && !h.utf8 && needsUTF8(a.Addr) {
+			t = append(phrase(shortName(a.Name+" "+a.Addr), column), ":;")
+		}
 		if t == nil {
 			continue
 		}
@@ -136,6 +141,11 @@ func addressTokens(list []threads.Address, column int) []string {
 		tokens = append(tokens, t...)
 	}
 	return tokens
+}
+
+// needsUTF8 reports whether an address can stand in no header but one in UTF-8.
+func needsUTF8(addr string) bool {
+	return hasEightBit([]byte(addr[:max(0, strings.LastIndexByte(addr, '@'))]))
 }
 
 // shownName is how a person is called: the display name, else the local part.

@@ -54,7 +54,7 @@ func (c *Composer) Notice(n Notice) (*Recipe, error) {
 		}
 		e = &entity{kind: []string{"multipart/mixed"}, parts: []*entity{e, attached}}
 	}
-	r, err := compose(src, n.MessageID, header, e)
+	r, err := h.compose(columnNotice, header, e, src)
 	if err != nil {
 		return nil, fmt.Errorf("composing notice %s: %w", n.MessageID, err)
 	}

@@ -49,7 +49,7 @@ func (c *Composer) Originals(o Originals) (*Recipe, error) {
 		}
 		e.parts, sources = append(e.parts, part), append(sources, m.src)
 	}
-	r, err := composeOf(sources, o.MessageID, header, e)
+	r, err := h.compose(columnNotice, header, e, sources...)
 	if err != nil {
 		return nil, fmt.Errorf("composing originals %s: %w", o.MessageID, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"postroom/threads"
 )
@@ -15,6 +16,12 @@ import (
 // Recipe is a value for one goroutine at a time; Render only reads it.
 type Recipe struct {
 	Pieces []Piece
+
+	// UTF8 is what the header begins with in another form of the mail, in place
+	// of the first Plain octets of the first piece: see InUTF8. Nil where there
+	// is no need of one.
+	UTF8  []byte
+	Plain int
 
 	sent *threads.Mail // see Sent
 }
@@ -45,6 +52,7 @@ const (
 
 const (
 	recipeVersion = 1
+	twofold       = 2 // the version of one with two forms of the header
 	maxPieces     = 1 << 16
 	maxOctets     = 1 << 40 // of one range: no mail comes near it
 )
@@ -63,6 +71,12 @@ const (
 // Encode writes the recipe in a compact form with a version in front.
 func (r *Recipe) Encode() []byte {
 	b := []byte{recipeVersion}
+	if r.UTF8 != nil {
+		b[0] = twofold
+		b = binary.AppendUvarint(b, uint64(r.Plain))
+		b = binary.AppendUvarint(b, uint64(len(r.UTF8)))
+		b = append(b, r.UTF8...)
+	}
 	b = binary.AppendUvarint(b, uint64(len(r.Pieces)))
 	for _, p := range r.Pieces {
 		if p.Literal != nil {
@@ -89,16 +103,19 @@ func (r *Recipe) Encode() []byte {
 // DecodeRecipe reads what Encode wrote. Literals are copied out of data. It
 // takes no more memory than data is long, whatever data says.
 func DecodeRecipe(data []byte) (*Recipe, error) {
-	if len(data) == 0 || data[0] != recipeVersion {
+	if len(data) == 0 || data[0] != recipeVersion && data[0] != twofold {
 		return nil, fmt.Errorf("reading a recipe of %d octets: %w of version %d", len(data), ErrRecipe, recipeVersion)
 	}
-	d := recipeReader{rest: data[1:]}
+	d, r := recipeReader{rest: data[1:]}, &Recipe{}
+	if data[0] == twofold {
+		r.Plain = int(d.number(int64(len(d.rest))))
+		r.UTF8 = d.literal(0).Literal
+	}
 	n := d.number(maxPieces)
-	r := &Recipe{}
 	for i := int64(0); i < n && !d.broken; i++ {
 		r.Pieces = append(r.Pieces, d.piece())
 	}
-	if d.broken || len(d.rest) > 0 {
+	if d.broken || len(d.rest) > 0 || r.UTF8 != nil && (n == 0 || len(r.Pieces[0].Literal) < r.Plain) {
 		return nil, fmt.Errorf("reading a recipe of %d octets: %w", len(data), ErrRecipe)
 	}
 	return r, nil
@@ -151,6 +168,39 @@ func (d *recipeReader) literal(flags byte) Piece {
 	lit := append([]byte{}, d.rest[:n]...)
 	d.rest = d.rest[n:]
 	return Piece{Literal: lit}
+}
+
+// inBoth adds the form with a header in UTF-8, where the one that was written
+// names somebody for want of it. header is that one.
+func (r *Recipe) inBoth(h *headings, c column, header string) (*Recipe, error) {
+	needs := func(a threads.Address) bool { return needsUTF8(a.Addr) }
+	if !slices.ContainsFunc(h.to, needs) && !slices.ContainsFunc(h.cc, needs) {
+		return r, nil
+	}
+	other := *h
+	other.utf8 = true
+	block, err := other.write(c)
+	if err != nil {
+		return nil, err
+	}
+	if block != header { // what cannot be written at all is in neither
+		r.UTF8, r.Plain = []byte(block), len(header)
+	}
+	return r, nil
+}
+
+// HasUTF8 reports whether the mail has two forms.
+func (r *Recipe) HasUTF8() bool { return r.UTF8 != nil }
+
+// InUTF8 is the same mail with its header in UTF-8 (RFC 6532), for a relay that
+// takes it so; r itself where it has no such form.
+func (r *Recipe) InUTF8() *Recipe {
+	if r.UTF8 == nil {
+		return r
+	}
+	pieces := slices.Clone(r.Pieces)
+	pieces[0].Literal = slices.Concat(r.UTF8, pieces[0].Literal[r.Plain:])
+	return &Recipe{Pieces: pieces}
 }
 
 // Size is the number of octets Render writes.

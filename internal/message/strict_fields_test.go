@@ -141,8 +141,8 @@ func strictUnstructured(body string) error {
 	return nil
 }
 
-// strictAddresses: a list of mailboxes, RFC 5322 §3.4, without groups,
-// comments and routes.
+// strictAddresses: a list of mailboxes and of groups with nobody in them,
+// RFC 5322 §3.4, without comments and routes.
 func strictAddresses(body string) error {
 	s := &addressScan{rest: body}
 	for {
@@ -181,6 +181,9 @@ func (s *addressScan) mailbox() error {
 		s.blanks()
 		word := quotedForm.FindString(s.rest)
 		switch {
+		case strings.HasPrefix(s.rest, ":;") && words > 0:
+			s.rest = s.rest[2:]
+			return nil
 		case strings.HasPrefix(s.rest, "<") && words > 0:
 			s.rest = s.rest[1:]
 			if err := s.address(); err != nil {
@@ -202,6 +205,9 @@ func (s *addressScan) mailbox() error {
 			if strings.HasPrefix(word, "=?") {
 				if err := strictEncoded(word, true); err != nil {
 					return err
+				}
+				if rest := s.rest[len(word):]; strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "<") { // RFC 2047 §5 rule 3
+					return fmt.Errorf("an encoded word glued to %q", rest)
 				}
 			}
 		}

@@ -12,7 +12,8 @@ import (
 // text of m and a list of its parts. Why is a sentence that says what was in
 // the way. It is 7-bit and small whatever m is.
 func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
-	header, err := c.copyHeadings(cp).write(columnCopy)
+	h := c.copyHeadings(cp)
+	header, err := h.write(columnCopy)
 	if err != nil {
 		return nil, fmt.Errorf("composing a stub: %w", err)
 	}
@@ -30,7 +31,7 @@ func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 	if len(cp.Footer) > 0 {
 		b.WriteString(footerMark + "\n" + footerText(cp.Footer, cp.Links))
 	}
-	r, err := compose(m.src, cp.MessageID, header, textEntity("plain", b.String()))
+	r, err := h.compose(columnCopy, header, textEntity("plain", b.String()), m.src)
 	if err != nil {
 		return nil, fmt.Errorf("composing stub %s: %w", cp.MessageID, err)
 	}

@@ -82,6 +82,9 @@ func (s *Service) render(ctx context.Context, w io.Writer, m store.OutMail) erro
 	if err != nil {
 		return fmt.Errorf("rendering %s: %w", m.ID, err)
 	}
+	if m.UTF8Header {
+		recipe = recipe.InUTF8()
+	}
 	var sources []message.Source
 	for _, ref := range m.Sources {
 		raw, err := s.st.OpenRaw(ref)

@@ -62,6 +62,10 @@ type OutMail struct {
 	Sources  []Ref  `json:"sources"` // the spool the recipe draws from
 	Size     int64  `json:"size"`    // octets as sent
 	EightBit bool   `json:"eight_bit,omitempty"`
+	// UTF8Header says that there is a second form of it, with a header in UTF-8
+	// (RFC 6532), for relays with SMTPUTF8. Who renders the mail is asked for
+	// that form by it, and for the first, which has the Size, without it.
+	UTF8Header bool `json:"utf8_header,omitempty"`
 
 	Originals *Originals `json:"originals,omitempty"` // set when it brings mails to somebody who asked for them
 

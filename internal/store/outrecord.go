@@ -33,7 +33,7 @@ func outTimes(m *OutMail) [5]*time.Time {
 
 func outNumbers(m *OutMail) [7]uint64 {
 	return [...]uint64{
-		m.Conversation, uint64(m.Event), uint64(m.Size), uint64(m.Attempts), uint64(m.CopyNo), oneIf(m.EightBit), oneIf(m.Filed),
+		m.Conversation, uint64(m.Event), uint64(m.Size), uint64(m.Attempts), uint64(m.CopyNo), oneIf(m.EightBit) | oneIf(m.UTF8Header)<<1, oneIf(m.Filed),
 	}
 }
 
@@ -114,7 +114,8 @@ func decodeOut(data []byte, m *OutMail) error {
 	r := recordReader{rest: string(data[1:])} // one copy, which the texts share
 	m.Conversation, m.Event, m.Size = r.number(), int(r.number()), int64(r.number())
 	m.Attempts, m.CopyNo = int(r.number()), int(r.number())
-	m.EightBit, m.Filed = r.number() > 0, r.number() > 0
+	octets := r.number() // what octets over 127 there are: 1 of the mail, 2 of its other form
+	m.EightBit, m.UTF8Header, m.Filed = octets&1 > 0, octets&2 > 0, r.number() > 0
 	for _, t := range outTimes(m) {
 		*t = r.time()
 	}

@@ -64,7 +64,7 @@ func every(t testing.TB) OutMail {
 func TestOutRecord(t *testing.T) {
 	full := every(t)
 	full.Recipe = nil // lies apart
-	for _, m := range []OutMail{full, {ID: "1.2.3", State: OutQueued}} {
+	for _, m := range []OutMail{full, {ID: "1.2.3", State: OutQueued}, {ID: "8", EightBit: true}, {ID: "9", UTF8Header: true}} {
 		data := encodeOut(&m)
 		var got OutMail
 		if err := decodeOut(data, &got); err != nil {
