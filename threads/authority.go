@@ -19,6 +19,9 @@ type Authority struct {
 	Burn []string
 	// Owner is whose token somebody else used; she is told.
 	Owner string
+	// Lent says that the token is a colleague's, Owner's, and came with a mail
+	// to colleagues: it is good for a note, and for nothing else.
+	Lent bool
 }
 
 // Authenticate judges a mail of class engineer or customer. An engineer is
@@ -53,7 +56,10 @@ func Authenticate(ix Index, n Names, r *Rotation, m *Mail, f Found) Authority {
 		}
 		return a.check(f)
 	}
-	return a.unproven(ix, m, f, proofs)
+	if a.lent(r, m, f, proofs) {
+		return a
+	}
+	return a.unproven(ix, r, m, f, proofs)
 }
 
 // proof is one token found in a mail, in whichever form.
@@ -120,33 +126,61 @@ func (a Authority) check(f Found) Authority {
 	case a.Conversation == 0 && f.Conversation != 0:
 		// Her personal token is good for no conversation.
 		a.Doubt = WhyUnproven
-		a.Reason = "it belongs to conversation " + f.Conversation.String() + " but carries no token of hers for it"
+		a.Reason = "it belongs to conversation " + f.Conversation.String() + ", but went to the address for commands that are about none; reply to the customer's mail instead"
 	case a.Conversation == 0:
 	case f.Reference != 0 && f.Reference != a.Conversation:
 		a.Doubt = WhyAmbiguous
-		a.Reason = "its token belongs to conversation " + a.Conversation.String() +
-			", its In-Reply-To to conversation " + f.Reference.String()
+		a.Reason = "its address is that of conversation " + a.Conversation.String() + ", but it answers a mail of conversation " + f.Reference.String() +
+			", so it is not clear whom it is for"
 	case f.Address != 0 && f.Address != a.Conversation:
 		a.Doubt = WhyAmbiguous
-		a.Reason = "its addresses belong to the conversations " + a.Conversation.String() + " and " + f.Address.String()
+		a.Reason = "it went to the addresses of two conversations, " + a.Conversation.String() + " and " + f.Address.String() + ", so it is not clear whom it is for"
 	case f.Reference == 0:
 		a.Loose = true
 	}
 	return a
 }
 
-func (a Authority) unproven(ix Index, m *Mail, f Found, proofs []proof) Authority {
+// lent reports whether a mail is one that colleagues talk by: it went to one of
+// them, and carries the token of another because she was answered with it in
+// Cc. Whoever has that token could as well write in its owner's name, so it
+// gives the sender nothing; and a note stays inside.
+func (a *Authority) lent(r *Rotation, m *Mail, f Found, proofs []proof) bool {
+	colleague := slices.ContainsFunc(slices.Concat(m.To, m.Cc), func(to Address) bool {
+		e, ok := r.ByAddress(to.Addr)
+		return ok && e.Key != a.Engineer
+	})
+	if !colleague {
+		return false
+	}
+	for _, p := range proofs {
+		_, there := r.Engineer(p.engineer)
+		if p.engineer == a.Engineer || !there || !p.live || p.conv == 0 || p.hold != "" ||
+			f.Conversation != 0 && f.Conversation != p.conv || a.Lent && p.conv != a.Conversation {
+			return false
+		}
+		a.Lent, a.Owner, a.Conversation = true, p.engineer, p.conv
+	}
+	a.Proven = a.Lent
+	return a.Lent
+}
+
+func (a Authority) unproven(ix Index, r *Rotation, m *Mail, f Found, proofs []proof) Authority {
+	const unshown = "nothing shows who wrote it: it is no reply to a mail from Postroom, and went to no reply address"
 	switch {
+	case slices.ContainsFunc(proofs, func(p proof) bool { return p.engineer == a.Engineer }):
+		a.Doubt, a.Reason = WhyUnproven, "the address it went to counts no longer, since others have seen it: "+
+			"an earlier mail to it went to somebody outside as well. The customer's next mail brings a new one"
 	case len(proofs) > 0:
-		a.Doubt, a.Reason = WhyForged, "its token was made for somebody else or for another conversation, or counts no longer"
-		a.Owner = proofs[0].engineer
+		a.Doubt, a.Owner = WhyBorrowed, proofs[0].engineer
+		a.Reason = "it is a reply to a mail that only " + nameOf(r, a.Owner) + " was sent"
 	case f.Conversation != 0 && ix.Participant(f.Conversation, m.Sender().Addr):
 		// An engineer who asked for support herself is a customer there.
 		a.Engineer = ""
 	case f.Conversation != 0:
-		a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+" but carries no token of hers"
+		a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+", but "+unshown
 	case len(m.InReplyTo) > 0 || m.ReplyMark && len(m.References) > 0:
-		a.Doubt, a.Reason = WhyUnproven, "it is an answer, but to no mail we know, and carries no token of hers"
+		a.Doubt, a.Reason = WhyUnproven, "it answers a mail that is not known here, and "+unshown
 	default:
 		a.Engineer = "" // fresh mail: a customer's like any other
 	}
@@ -167,8 +201,8 @@ func stranger(ix Index, n Names, r *Rotation, m *Mail, f Found, proofs []proof) 
 			}
 		default:
 			a.Doubt, a.Owner, a.Conversation = WhyForged, p.engineer, p.conv
-			a.Reason = "it carries a token of " + nameOf(r, p.engineer) + " but is from an address that the rotation file does not list as hers; " +
-				"if it is, add it to her entry there (aliases = [" + strconv.Quote(m.Sender().Addr) + "]) and let the mail go"
+			a.Reason = "it is a reply to a mail that only " + nameOf(r, p.engineer) + " was sent, but comes from " + m.Sender().Addr +
+				", and the rotation file does not list that address"
 		}
 	}
 	return a

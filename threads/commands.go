@@ -185,6 +185,9 @@ func prefixed(command, reason string) string {
 	if reason == "" {
 		return ""
 	}
+	if rest, ok := strings.CutPrefix(reason, "it needs "); ok {
+		return command + " needs " + rest
+	}
 	return command + ": " + reason
 }
 

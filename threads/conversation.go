@@ -76,7 +76,9 @@ type Conversation struct {
 	Subjects []string `json:"subjects,omitempty"`
 	Spam     bool     `json:"spam,omitempty"`  // put away as spam
 	Holds    []string `json:"holds,omitempty"` // held mails that are not settled
-	Moves    int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
+	// Undone are those of them that are commands alone which cannot be done.
+	Undone []Undone `json:"undone,omitempty"`
+	Moves  int      `json:"moves,omitempty"` // owners lost to failed copies since the last answer
 	// Flow counts the mails of the hour under way: a loop ends there.
 	Flow Spent `json:"flow,omitzero"`
 	// Lost are engineers to whom mail of it failed since the customer's side
@@ -84,6 +86,12 @@ type Conversation struct {
 	Lost []string `json:"lost,omitempty"`
 	// Given is the newest assignment.
 	Given Mark `json:"given,omitzero"`
+}
+
+// Undone is a held mail of commands alone, and the engineer it is from.
+type Undone struct {
+	Hold string `json:"hold"`
+	By   string `json:"by"`
 }
 
 // Offer is a conversation that is on offer.
@@ -127,14 +135,15 @@ type Heard struct {
 
 // Desk is what one engineer has of a conversation.
 type Desk struct {
-	Generation int      `json:"generation"`        // of her reply token
-	Chain      []string `json:"chain,omitempty"`   // ids of what she was sent and wrote, oldest first, bounded
-	Newest     int      `json:"newest"`            // the newest Received event she was sent
-	Seen       int      `json:"seen"`              // the last event when her newest mail was made
-	Told       int      `json:"told,omitempty"`    // the last event when she was told who has it
-	Views      []View   `json:"views,omitempty"`   // of her copies, oldest first, bounded
-	Follows    bool     `json:"follows,omitempty"` // she had it, answered or noted: notes reach her
-	Stub       int      `json:"stub,omitempty"`    // the newest Received event she was sent without its parts
+	Generation int      `json:"generation"`         // of her reply token
+	Chain      []string `json:"chain,omitempty"`    // ids of what she was sent and wrote, oldest first, bounded
+	Newest     int      `json:"newest"`             // the newest Received event she was sent
+	Seen       int      `json:"seen"`               // the last event when her newest mail was made
+	Told       int      `json:"told,omitempty"`     // the last event when she was told who has it
+	Answered   int      `json:"answered,omitempty"` // her newest answer: she knew what had happened by then
+	Views      []View   `json:"views,omitempty"`    // of her copies, oldest first, bounded
+	Follows    bool     `json:"follows,omitempty"`  // she had it, answered or noted: notes reach her
+	Stub       int      `json:"stub,omitempty"`     // the newest Received event she was sent without its parts
 }
 
 // View is what a copy showed: who answers it had seen the events up to Seen.
@@ -219,7 +228,12 @@ func (c Conversation) Apply(e Event) Conversation {
 		if b.Author != "" {
 			c = c.news(e.N, b.Author, "%s has answered")
 		}
-		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) { d.Seen, d.Follows = e.N, true })
+		c.Desks = c.withDesk(b.Author, b.Her, func(d *Desk) {
+			d.Seen, d.Follows = e.N, true
+			if b.Hold == "" {
+				d.Answered = e.N
+			}
+		})
 		for _, a := range b.Added {
 			c.Participants = withAddress(c.Participants, a)
 		}
@@ -229,8 +243,15 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Desks = c.withDesk(b.Author, b.MessageID, func(d *Desk) { d.Follows = true })
 	case HeldBack:
 		c.Holds = append(without(c.Holds, b.Hold), b.Hold)
+		if b.Kind == WhyUndone {
+			c.Undone = append(slices.Clone(c.Undone), Undone{Hold: b.Hold, By: b.Asked})
+		}
 	case Settled:
 		c.Holds = without(c.Holds, b.Hold)
+		c.Undone = slices.DeleteFunc(slices.Clone(c.Undone), func(u Undone) bool { return u.Hold == b.Hold })
+		if _, there := c.Desks[b.By]; there && b.How == settledAs(false) {
+			c.Desks = c.withDesk(b.By, "", func(d *Desk) { d.Answered = e.N })
+		}
 	case Closed:
 		c = c.closed(e.At)
 	case Junked:
@@ -244,7 +265,7 @@ func (c Conversation) Apply(e Event) Conversation {
 		}
 	case Merged:
 		c = c.closed(e.At)
-		c.Into, c.Holds = b.Into, nil
+		c.Into, c.Holds, c.Undone = b.Into, nil, nil
 	case Absorbed:
 		c = c.news(e.N, b.By, "%s has merged another conversation into it")
 		for _, a := range b.People {
@@ -316,6 +337,7 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 		return c
 	}
 	h := heardIn(e.N, e.At, b)
+	h.Customer = c.customerOf(h)
 	if b.History { // imported newest first: it is older than all there is
 		c.Mails = append([]Heard{h}, c.Mails...)
 	} else {

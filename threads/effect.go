@@ -42,6 +42,18 @@ type (
 		Since    int       // what happened after this event is told, where not 0
 		Whom     []Address // whom a held mail would go to
 		Holds    []string  // held mails to choose from
+		Held     Held      // how a held mail stands
+	}
+
+	// Held is what the notice of a held mail has to say beside the reason.
+	Held struct {
+		Why     Why
+		From    Address // who it says it is from
+		Owner   string  // whose token it carries, where that is not its sender's
+		Confirm bool    // it is not shown to be its author's: she is asked
+		Bare    bool    // it has commands and no text
+		Orders  bool    // it has commands that cannot be done
+		Stuck   bool    // it cannot be sent as it is, whoever releases it
 	}
 
 	// KeepRaw keeps the raw mail in hand until an engineer has been sent it.
@@ -179,6 +191,7 @@ const (
 	NoticeNote     NoticeKind = "note"      // a colleague's note
 	NoticeMerged   NoticeKind = "merged"    // a colleague merged two conversations
 	NoticeSettled  NoticeKind = "settled"   // the held mail you speak of is held no longer
+	NoticeConfirm  NoticeKind = "confirm"   // which of these are yours
 	NoticeHeldList NoticeKind = "held_list" // which held mail do you mean
 )
 

@@ -314,6 +314,9 @@ type Why string
 const (
 	WhyUnproven  Why = "unproven"  // from an engineer's address, without a token of hers
 	WhyForged    Why = "forged"    // a token of ours from an address that is not its owner's
+	WhyBorrowed  Why = "borrowed"  // a colleague's token, from an engineer's address
+	WhyUndone    Why = "undone"    // commands alone that cannot be done
+	WhyTwice     Why = "twice"     // its author sent exactly this before
 	WhyAmbiguous Why = "ambiguous" // token and references name different conversations
 	WhyMisled    Why = "misled"    // a token, but nothing else says it is about this conversation
 	WhyCommand   Why = "command"   // an unknown or impossible command

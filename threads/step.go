@@ -54,6 +54,11 @@ type (
 		// Draft is the outcome of composing an answer from an engineer's mail;
 		// nil when there was nothing to compose.
 		Draft *Draft
+		// Twice is set when its author has sent the same before, and it went out
+		// in answer to the same mail.
+		Twice bool
+		// Blank is one that it has where a name should stand; "" for none.
+		Blank string
 	}
 	// ReleaseIn is the release of a held mail by someone entitled to it.
 	ReleaseIn struct {
@@ -264,7 +269,11 @@ func (s *step) mail(in MailIn) {
 		s.customer(in)
 	}
 	if a := in.Authority; a.Proven && a.Conversation == s.c.ID {
-		s.exposed(a.Engineer, in.Mail) // also when it is held: others have it all the same
+		whose := a.Engineer
+		if a.Lent {
+			whose = a.Owner
+		}
+		s.exposed(whose, in.Mail) // also when it is held: others have it all the same
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *step) cannotAnswer(o order) string {
 	case len(names) == 0:
 		return fmt.Sprintf("/answer: no answers are saved yet, so there is no %q; /save keeps one", name)
 	case meant != "":
-		return fmt.Sprintf("/answer: there is no saved answer %q; did you mean %q", name, meant)
+		return fmt.Sprintf("/answer: there is no saved answer %q; did you mean %q?", name, meant)
 	case len(names) > maxNames:
 		return fmt.Sprintf("/answer: there is no saved answer %q; there are %s and %d more", name, strings.Join(names[:maxNames], ", "), len(names)-maxNames)
 	}

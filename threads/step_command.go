@@ -44,7 +44,11 @@ func (s *step) colleague(o order) (key, reason string) {
 func (s *step) giveAway(o order) {
 	key, _ := s.colleague(o)
 	name := nameOf(s.w.Rotation, key)
-	if s.c.Owner == key {
+	switch {
+	case s.c.Owner == key && key == o.engineer:
+		s.confirm(o, "it is yours already")
+		return
+	case s.c.Owner == key:
 		s.confirm(o, name+" has it already")
 		return
 	}

@@ -12,20 +12,21 @@ func (s *step) engineer(in MailIn) {
 	a, m := in.Authority, in.Mail
 	s.answers = a.View
 	text, orders := m.HasText(), s.ordersIn(a.Engineer, m)
+	if a.Lent {
+		s.lent(in, orders)
+		return
+	}
 	if a.Loose && text && !s.sameSubject(m) {
 		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
 		return
 	}
 	if reason := s.impossible(orders); reason != "" {
-		s.hold(in, WhyCommand, reason)
+		s.hold(in, commandWhy(text), reason)
 		return
 	}
 	if !text && len(orders) == 0 {
 		s.hold(in, WhyEmpty, "there is nothing in it but quotation")
 		return
-	}
-	if !text {
-		s.event(orderedBy(a.Engineer, orders))
 	}
 	note := s.note(in, orders)
 	if text && !note {
@@ -33,6 +34,12 @@ func (s *step) engineer(in MailIn) {
 			s.hold(in, why, reason)
 			return
 		}
+	}
+	s.mended(a.Engineer)
+	if !text {
+		s.event(orderedBy(a.Engineer, orders))
+	}
+	if text && !note {
 		s.obey(a.Engineer, orders, true)
 		s.accept(a.Engineer, m, s.view(a))
 	} else {
@@ -45,6 +52,38 @@ func (s *step) engineer(in MailIn) {
 	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
 		s.copies([]string{a.Engineer}, true) // she is here: nothing waits any longer
 	}
+}
+
+// commandWhy is why a mail is held whose commands cannot be done. Of one that
+// says nothing else, nothing is left to decide: she writes another.
+func commandWhy(text bool) Why {
+	if text {
+		return WhyCommand
+	}
+	return WhyUndone
+}
+
+// mended lets go what an engineer asked for that could not be done: she has
+// written since.
+func (s *step) mended(engineer string) {
+	for _, u := range s.c.Undone {
+		if u.By == engineer {
+			s.event(Settled{Hold: u.Hold, By: engineer, How: "mended"})
+			s.effect(Release{Hold: u.Hold})
+		}
+	}
+}
+
+// lent takes a mail that carries a colleague's token for a note, as it went to
+// a colleague. It can do no more.
+func (s *step) lent(in MailIn, orders []order) {
+	a := in.Authority
+	if !in.Mail.HasText() || slices.ContainsFunc(orders, func(o order) bool { return !o.note || o.Word != "note" }) {
+		s.hold(in, WhyBorrowed, "it is a reply to a mail that only "+nameOf(s.w.Rotation, a.Owner)+" was sent, so it can be a note to colleagues, and no command")
+		return
+	}
+	s.noted(a.Engineer, in.Mail, "")
+	s.obey(a.Engineer, nil, false)
 }
 
 // orderedBy is the event of a mail of commands alone.
@@ -70,6 +109,12 @@ func (s *step) postable(in MailIn) (Why, string) {
 	}
 	if in.Found.Answers.Kind == KnownNotice {
 		return WhyMisled, "it answers a notice of ours, whose words are not for the customer and may stand in it; reply to the customer's mail instead"
+	}
+	if in.Blank != "" {
+		return WhyCommand, fmt.Sprintf("the customer would read %s as it stands: such blanks are filled in where /answer puts a saved text. Write the name itself, and /save makes the blank of it", in.Blank)
+	}
+	if in.Twice {
+		return WhyTwice, "exactly this went out before, in answer to the same mail"
 	}
 	return s.answerable(in)
 }
@@ -128,11 +173,11 @@ func (s *step) seen(in MailIn) int {
 	desk := s.c.Desks[a.Engineer]
 	for _, id := range append(slices.Clone(m.InReplyTo), reversed(m.References)...) {
 		if i := slices.IndexFunc(desk.Views, func(v View) bool { return strings.EqualFold(v.ID, id) }); i >= 0 {
-			return desk.Views[i].Seen
+			return max(desk.Views[i].Seen, desk.Answered)
 		}
 	}
 	if a.View != 0 && a.View < desk.Newest {
-		return a.View // not her newest copy: what came with that is not counted
+		return max(a.View, desk.Answered) // not her newest copy: what came with that is not counted
 	}
 	return desk.Seen
 }
@@ -198,9 +243,21 @@ func (s *step) acceptFor(author string, m *Mail, answers int, hold string, to, c
 		s.effect(Answered{Of: answers})
 	}
 	if newest > answers && answers != 0 && !slices.Contains(s.c.Pending, newest) {
-		s.notify(Notify{Kind: NoticeCrossed, Engineer: author, Event: newest,
-			Reason: "your answer is on its way, but the customer wrote again before it left"})
+		s.crossed(author, newest)
 	}
+}
+
+// crossed tells the author of an answer that the customer wrote again before
+// it, and sends her that mail where a colleague has it: the conversation is hers
+// now.
+func (s *step) crossed(author string, newest int) {
+	where := "That mail is in your mailbox"
+	if s.c.Desks[author].Newest < newest {
+		where = "That mail follows: the conversation is yours now"
+		s.handOver(author)
+	}
+	s.notify(Notify{Kind: NoticeCrossed, Engineer: author, Event: newest,
+		Reason: "your answer is on its way, but the customer wrote again before it left. " + where})
 }
 
 func (s *step) newest() int { return s.c.newest() }

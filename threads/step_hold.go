@@ -20,11 +20,15 @@ func heldAt(conv ID, hold string) int {
 }
 
 // hold keeps a mail back and tells whoever can say what it is: the author at
-// the address of the rotation file, never at one from the mail.
+// the address of the rotation file, never at one from the mail. Where it is
+// from no such address, that is whose token it carries.
 func (s *step) hold(in MailIn, why Why, reason string) {
 	a := in.Authority
 	id := HoldID(s.c.ID, s.c.N+1)
 	asked := a.Engineer
+	if _, there := s.w.Rotation.Engineer(a.Owner); asked == "" && there {
+		asked = a.Owner
+	}
 	after := AsOrdered(s.c, a.Engineer, in.Mail, s.w)
 	to, cc := after.Recipients(s.w.Names, s.view(a))
 	n := s.event(HeldBack{
@@ -34,16 +38,43 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 		Hold: id, Asked: asked, Why: why, Reason: reason, Proven: a.Proven,
 		Answers: s.view(a), Engineer: a.Engineer, To: to, Cc: cc,
 	})
+	notice := Notify{
+		Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true, Whom: s.reached(in.Mail, to, cc), Held: HeldAs(in, why),
+	}
+	notice.Held.Orders = s.impossible(s.ordersIn(a.Engineer, in.Mail)) != ""
+	if why == WhyStale {
+		notice.Since = max(s.seen(in), 1)
+	}
 	if asked != "" {
-		notice := Notify{Kind: NoticeHeld, Engineer: asked, Reason: reason, Hold: id, Event: n, Quote: true, Whom: slices.Concat(to, cc)}
-		if why == WhyStale {
-			notice.Since = max(s.seen(in), 1)
-		}
 		s.notify(notice)
 	}
-	if why == WhyForged {
-		s.forged(a, id, n, reason)
+	if why == WhyForged || why == WhyBorrowed {
+		s.borrowed(notice, a)
 	}
+}
+
+// reached is everybody who would read an answer: its recipients, and whom the
+// author wrote to herself.
+func (s *step) reached(m *Mail, to, cc []Address) []Address {
+	list := slices.Concat(to, cc)
+	for _, a := range Exposed(s.w.Names, s.w.Rotation, m) {
+		list = withAddress(list, a)
+	}
+	return list
+}
+
+// HeldAs is how a mail that is held stands.
+func HeldAs(in MailIn, why Why) Held {
+	d := in.Draft
+	h := Held{Why: why, From: in.Mail.Sender(), Owner: in.Authority.Owner, Confirm: !in.Authority.Proven}
+	h.Bare = !in.Mail.HasText() && (len(in.Mail.Commands) > 0 || in.Mail.SubjectCommand != nil)
+	switch why {
+	case WhyEmpty, WhySealed, WhyUnfit, WhyNobody, WhyUndone:
+		h.Stuck = true
+	case WhyLeak:
+		h.Stuck = d != nil && d.Final
+	}
+	return h
 }
 
 // uncertain asks the author of an answer whether it is to be sent again: it
@@ -62,13 +93,17 @@ func (s *step) resolved(in DiscardIn, how string) {
 	s.effect(Release{Hold: in.Hold})
 }
 
-// forged tells the owner of a token that somebody else used it, and the
-// admins.
-func (s *step) forged(a Authority, hold string, event int, reason string) {
-	if _, ok := s.w.Rotation.Engineer(a.Owner); ok && a.Owner != a.Engineer {
-		s.notify(Notify{Kind: NoticeForged, Engineer: a.Owner, Reason: reason, Event: event})
+// borrowed tells the owner of a token that another address used it, unless she
+// is asked already, and the admins.
+func (s *step) borrowed(n Notify, a Authority) {
+	n.Kind, n.Quote, n.Whom = NoticeForged, false, nil
+	if _, there := s.w.Rotation.Engineer(a.Owner); there && a.Owner != n.Engineer {
+		owner := n
+		owner.Engineer, owner.Hold = a.Owner, ""
+		s.notify(owner)
 	}
-	s.notify(Notify{Kind: NoticeForged, Reason: reason, Hold: hold, Event: event})
+	n.Engineer = ""
+	s.notify(n)
 }
 
 // release does what a held mail asks for. Whoever released it has seen the
@@ -130,11 +165,13 @@ func (s *step) releasable(in ReleaseIn) (Why, string) {
 
 // stays holds a released mail as before and says why.
 func (s *step) stays(in ReleaseIn, why Why, reason string) {
-	reason = "it cannot be sent: " + reason
 	n := s.event(HeldBack{
 		Hold: in.Hold, Asked: in.Author, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
 	})
-	s.notify(Notify{Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Event: n, Quote: true, Reason: reason})
+	s.notify(Notify{
+		Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Event: n, Quote: true, Reason: reason,
+		Whom: slices.Concat(in.To, in.Cc), Held: Held{Why: why, From: in.Mail.Sender(), Stuck: true},
+	})
 }
 
 // holdAnew holds a released mail under a new name, since something happened
@@ -147,7 +184,7 @@ func (s *step) holdAnew(in ReleaseIn, reason string) {
 		Hold: id, Asked: in.By, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: WhyStale,
 	})
 	s.effect(Rehold{Old: in.Hold, New: id, Asked: in.By, Why: WhyStale, Reason: reason})
-	s.notify(Notify{Kind: NoticeHeld, Engineer: in.By, Hold: id, Event: n, Quote: true, Reason: reason, Since: max(since, 1), Whom: slices.Concat(in.To, in.Cc)})
+	s.notify(Notify{Kind: NoticeHeld, Engineer: in.By, Hold: id, Event: n, Quote: true, Reason: reason, Since: max(since, 1), Whom: s.reached(in.Mail, in.To, in.Cc), Held: Held{Why: WhyStale}})
 }
 
 func (s *step) discard(in DiscardIn) {

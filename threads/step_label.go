@@ -22,7 +22,7 @@ const (
 func (s *step) cannotCc(o order) string {
 	list, reason := addressList(o.Arg)
 	if reason != "" {
-		return "/cc: " + reason
+		return prefixed("/cc", reason)
 	}
 	for _, a := range list {
 		if e, ok := s.w.Rotation.ByAddress(a.Addr); ok {

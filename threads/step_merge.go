@@ -169,6 +169,21 @@ func (c Conversation) carry(n int, b Carried) Conversation {
 	return c
 }
 
+// customerOf is whose conversation a mail goes on with, where that is another
+// than this one and became part of it: that of the newest mail which its sender
+// wrote or was sent. So the customers of two conversations that were merged read
+// no more of each other than before.
+func (c *Conversation) customerOf(h Heard) Address {
+	for _, was := range slices.Backward(c.Mails) {
+		for _, a := range h.Reply {
+			if hasAddress(was.Reply, a.Addr) || hasAddress(was.Others, a.Addr) {
+				return was.Customer
+			}
+		}
+	}
+	return Address{}
+}
+
 // burnt are the generations of tokens that are not the first.
 func (c *Conversation) burnt() map[string]int {
 	var list map[string]int

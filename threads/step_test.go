@@ -146,13 +146,13 @@ func TestHeldAndNothingSent(t *testing.T) {
 			in.Authority = Authority{Engineer: alice, Doubt: WhyUnproven, Reason: "no token"}
 		}, WhyUnproven},
 		{"token of another", func(_ *Mail, in *MailIn) {
-			in.Authority = Authority{Engineer: alice, Doubt: WhyForged, Reason: "x", Owner: "bob@acme.example"}
-		}, WhyForged},
+			in.Authority = Authority{Engineer: alice, Doubt: WhyBorrowed, Reason: "x", Owner: "bob@acme.example"}
+		}, WhyBorrowed},
 		{"two conversations", func(_ *Mail, in *MailIn) { in.Authority.Doubt = WhyAmbiguous }, WhyAmbiguous},
 		{"picked address", func(m *Mail, in *MailIn) { in.Authority.Loose = true; m.SubjectBase = "Lunch" }, WhyMisled},
 		{"unknown command", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "clsoe"}} }, WhyCommand},
 		{"assign to nobody", func(m *Mail, _ *MailIn) { m.Commands = []Command{{"assign", "zoe"}} }, WhyCommand},
-		{"note without text", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "note"}}; m.AnswerEmpty = true }, WhyCommand},
+		{"note without text", func(m *Mail, _ *MailIn) { m.Commands = []Command{{Word: "note"}}; m.AnswerEmpty = true }, WhyUndone},
 		{"only quotation", func(m *Mail, _ *MailIn) { m.AnswerEmpty = true }, WhyEmpty},
 		{"encrypted", func(_ *Mail, in *MailIn) { in.Draft.Encrypted = true }, WhySealed},
 		{"leak", func(_ *Mail, in *MailIn) { in.Draft.Findings = []string{"a reply token in the text"} }, WhyLeak},

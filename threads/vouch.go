@@ -30,11 +30,11 @@ func (a Authority) Vouched(v Vouch, demand, pinned bool) Authority {
 	switch {
 	case v.Result == VouchPass:
 	case v.Result == VouchFail:
-		why = "it does not seem to come from her mail server: " + v.Why
+		why = "it does not seem to come from the mail server of its address: " + v.Why
 	case demand:
-		why = "this team takes mail from engineers only when their mail server vouches for it (DKIM), and nothing does"
+		why = "engineers' mail is taken only when their mail server vouches for it (DKIM), and here nothing does"
 	case pinned:
-		why = "her mail server vouched for earlier mail (DKIM), and does not for this one"
+		why = "the mail server of this address vouched for earlier mail (DKIM), and does not for this one"
 	}
 	if why == "" {
 		return a

@@ -134,10 +134,17 @@ func (t *tale) discarded(ctx context.Context, notice *letter) error {
 	if _, err := t.toSupport(ctx, t.alice, reply(notice, "/discard")); err != nil {
 		return err
 	}
-	if err := t.quiet(ctx); err != nil {
+	l, err := t.next(ctx, t.alice, "the word that it was thrown away")
+	if err != nil {
 		return err
 	}
-	if err := t.held(t.checks(), 0); err != nil {
+	c := t.checks()
+	c.notice(l, t.alice, "Done")
+	c.contains("the text", squeezed(l.text), "It was thrown away, and nothing of it went out.")
+	if err := t.held(c, 0); err != nil {
+		return err
+	}
+	if err := t.quiet(ctx); err != nil {
 		return err
 	}
 	t.say.detail("She replies /discard, and the forged mail is thrown away.")

@@ -153,6 +153,9 @@ func (b *batch) compose(c threads.Conversation, e threads.SendAnswer, l *letter)
 	if err != nil {
 		return nil, nil, err
 	}
+	if from := l.msg.Mail.Sender().Addr; from != "" {
+		rules.Own = append(rules.Own, from) // an address of hers that the file may not list
+	}
 	rules.Machines = l.msg.Machines(b.publicNames()...)
 	a := b.answerOf(c, e)
 	a.Scrub = rules.Scrub

@@ -40,7 +40,7 @@ func attacks() []attack {
 		{"right token, her name as display name", func(r *rig, cp, _ sent) string {
 			return r.reply(cp, `"Alice Ng <alice@acme.example>" <`+mallory+`>`, text)
 		}, threads.WhyForged},
-		{"token of another engineer", func(r *rig, _, other sent) string { return r.reply(other, alice, text) }, threads.WhyForged},
+		{"token of another engineer", func(r *rig, _, other sent) string { return r.reply(other, alice, text) }, threads.WhyBorrowed},
 		{"her token, ids of another conversation", func(r *rig, cp, other sent) string {
 			return r.reply(cp, alice, text, "In-Reply-To: "+other.MessageID, "References: "+other.MessageID)
 		}, threads.WhyAmbiguous},

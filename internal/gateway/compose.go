@@ -83,7 +83,7 @@ func (b *batch) sendCopy(h hand, e threads.SendCopy) error {
 	case l == nil:
 		recipe, err = b.retold(h.c, e.Of, cp, "")
 	case l.cut != "":
-		recipe, err = b.g.composer.Stub(l.msg, cp, l.cut)
+		recipe, err = b.g.composer.Stub(l.msg, cp, capital(sentence(l.cut)))
 	default:
 		sources = []store.Ref{l.ref}
 		recipe, err = b.g.composer.Copy(l.msg, cp)
@@ -232,12 +232,8 @@ func (b *batch) retold(c threads.Conversation, of int, cp message.Copy, why stri
 		return nil, err
 	}
 	msg := message.FromText(received.From, received.Subject, text)
-	msg.Mail.Attachments = received.Parts
-	where := "the mail itself lies in the support mailbox under " + received.MessageID
-	if why != "" {
-		where = why + "; " + where
-	}
-	return b.g.composer.Stub(msg, cp, where)
+	msg.Mail.Attachments, msg.Mail.MessageID = received.Parts, received.MessageID
+	return b.g.composer.Stub(msg, cp, capital(sentence(why)))
 }
 
 // restub composes a copy anew that the relay cannot take as it is.
@@ -261,7 +257,7 @@ func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
 	if err != nil {
 		return err
 	}
-	recipe, err := b.g.composer.Stub(l.msg, cp, stubReason(p))
+	recipe, err := b.g.composer.Stub(l.msg, cp, capital(sentence(stubReason(p))))
 	if err != nil {
 		return err
 	}

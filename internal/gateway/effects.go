@@ -27,6 +27,11 @@ func (b *batch) effects(c threads.Conversation, in threads.Input, res threads.Re
 		if err := b.tx.SetUIDOf(c.ID, h.n, l.uid); err != nil {
 			return err
 		}
+		if eventOf[threads.Noted](res) != 0 { // whom it is handed on to reads it in the story
+			if err := b.keepText(l, threads.KnownHers, c.ID, h.n); err != nil {
+				return err
+			}
+		}
 	}
 	for _, e := range res.Effects {
 		if passing(e, res.Effects) {
@@ -114,7 +119,7 @@ func (b *batch) keep(h hand, e threads.Keep) error {
 			return fmt.Errorf("there is no mail in hand to hold")
 		}
 		hold.From, hold.Subject = h.l.msg.Mail.Sender().Addr, h.l.msg.Mail.Subject
-		hold.Raw, hold.UID, hold.Event = h.l.ref, h.l.uid, h.n
+		hold.Raw, hold.UID, hold.Event, hold.Lines = h.l.ref, h.l.uid, h.n, firstLines(&h.l.msg.Mail)
 	}
 	b.after = append(b.after, func() { b.g.logHeld(hold) })
 	if err := b.listTomorrow(); err != nil {

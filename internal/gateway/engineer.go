@@ -12,7 +12,7 @@ import (
 // fromEngineer handles a mail that is an engineer's, or pretends to be.
 func (b *batch) fromEngineer(l *letter, in threads.MailIn) (*store.Outcome, error) {
 	a := in.Authority
-	if a.Proven && (a.Hold != "" || a.Doubt == "") {
+	if a.Proven && !a.Lent && (a.Hold != "" || a.Doubt == "") {
 		if o, done, err := b.settle(l, in); done || err != nil {
 			return o, err
 		}
@@ -41,6 +41,12 @@ func (b *batch) fromEngineer(l *letter, in threads.MailIn) (*store.Outcome, erro
 	if in.Draft, err = b.draft(c, in, l); err != nil {
 		return nil, err
 	}
+	if in.Twice, err = b.twice(c, in); err != nil {
+		return nil, err
+	}
+	if commanded(in.Mail, "save") {
+		in.Blank = blankIn(in.Mail.NewText)
+	}
 	next, res, err := b.step(c, in, l)
 	if err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func engineerEvent(res threads.Result, c threads.Conversation) int {
 // answer itself is composed again when it has been accepted, with the
 // Message-ID of its place in the history.
 func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*threads.Draft, error) {
-	if !in.Authority.Proven || in.Authority.Doubt != "" || !in.Mail.HasText() {
+	if !in.Authority.Proven || in.Authority.Lent || in.Authority.Doubt != "" || !in.Mail.HasText() {
 		return nil, nil
 	}
 	c = threads.AsOrdered(c, in.Authority.Engineer, in.Mail, b.world(c))
@@ -73,6 +79,33 @@ func (b *batch) draft(c threads.Conversation, in threads.MailIn, l *letter) (*th
 		view = c.View(in.Authority.Engineer)
 	}
 	return b.tryAnswer(c, in.Authority.Engineer, view, l)
+}
+
+// twice reports whether an engineer's mail went out as an answer before, under
+// another Message-ID: her client or its server sent it once more, or somebody
+// else did. Where it does not say which mail it answers, any answer of hers
+// counts.
+func (b *batch) twice(c threads.Conversation, in threads.MailIn) (bool, error) {
+	a := in.Authority
+	if !a.Proven || a.Doubt != "" || in.Mail.BodyDigest == "" {
+		return false, nil
+	}
+	for _, id := range c.Desks[a.Engineer].Chain {
+		for _, k := range b.tx.Index().ID(id) {
+			if k.Kind != threads.KnownHers || k.Conversation != c.ID || k.Body != in.Mail.BodyDigest {
+				continue
+			}
+			e, _, err := b.tx.Event(c.ID, k.Event)
+			if err != nil {
+				return false, err
+			}
+			was, is := e.Body.(threads.Accepted)
+			if is && was.Author == a.Engineer && (a.View == 0 || a.View == was.Answers) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func commanded(m *threads.Mail, word string) bool {
@@ -102,6 +135,9 @@ func (b *batch) releaseHold(h store.Hold, by string, asNote bool) error {
 	author := h.Engineer
 	if e, ok := b.rot.ByAddress(h.From); ok && author == "" {
 		author = e.Key // the address has become an alias of hers since
+	}
+	if author == "" && by == h.Asked {
+		author = by // it answers a mail that only she was sent, and she says that it is hers
 	}
 	if _, ok := b.rot.Engineer(author); !ok {
 		// Without her in the file nobody knows what of it is private, either.
@@ -173,19 +209,38 @@ func (b *batch) unattached(l *letter, in threads.MailIn) (*store.Outcome, error)
 	why, reason := a.Doubt, a.Reason
 	h := store.Hold{
 		ID: fmt.Sprintf("0-%s-%d-%d", l.uid.Folder, l.uid.Validity, l.uid.UID), Engineer: a.Engineer, Asked: a.Engineer, From: l.msg.Mail.Sender().Addr,
-		Subject: l.msg.Mail.Subject, Why: why, Reason: reason, Raw: l.ref, UID: l.uid, At: b.now.Unix(),
+		Subject: l.msg.Mail.Subject, Why: why, Reason: reason, Raw: l.ref, UID: l.uid, At: b.now.Unix(), Lines: firstLines(&l.msg.Mail),
 	}
 	if err := errors.Join(b.tx.SetHold(h), b.listTomorrow()); err != nil {
 		return nil, err
 	}
 	b.after = append(b.after, func() { b.g.logHeld(h) })
-	n := threads.Notify{OutID: "hold." + h.ID, Kind: threads.NoticeHeld, Engineer: a.Engineer, Reason: reason, Hold: h.ID, Quote: true}
-	if a.Engineer == "" {
-		n.Kind = threads.NoticeForged
-	}
-	if err := b.notify(threads.Conversation{}, n, l); err != nil {
+	if err := b.tellUnattached(l, in, h); err != nil {
 		return nil, err
 	}
 	o := &store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class), Note: "held: " + string(why)}
 	return o, b.know(l, threads.KnownHers, 0, 0)
+}
+
+// tellUnattached asks the engineer whose address it is from, or tells whose
+// token it carries, and the admins.
+func (b *batch) tellUnattached(l *letter, in threads.MailIn, h store.Hold) error {
+	a, about := in.Authority, threads.Conversation{Subject: l.msg.Mail.Subject}
+	n := threads.Notify{
+		OutID: "hold." + h.ID, Kind: threads.NoticeHeld, Engineer: a.Engineer, Reason: h.Reason, Hold: h.ID, Quote: true, Held: threads.HeldAs(in, h.Why),
+	}
+	if a.Engineer != "" && a.Owner == "" {
+		return b.notify(about, n, l)
+	}
+	if a.Engineer != "" {
+		if err := b.notify(about, n, l); err != nil {
+			return err
+		}
+	}
+	n.Kind, n.Quote, n.Engineer = threads.NoticeForged, false, ""
+	if err := b.notify(about, n, l); err != nil || a.Owner == "" {
+		return err
+	}
+	n.OutID, n.Hold, n.Engineer = n.OutID+".owner", "", a.Owner
+	return b.notify(about, n, l)
 }

@@ -87,7 +87,7 @@ func TestDiscardedByItsAuthor(t *testing.T) {
 	n := r.one(store.OutNotice, alice)
 	r.gone()
 	r.comes(r.reply(n, alice, "/discard\n\n-- \nAlice Ng"))
-	if len(r.holds()) != 0 || len(r.queue()) != 0 {
+	if done := r.one(store.OutNotice, alice); len(r.holds()) != 0 || len(r.queue()) != 1 || !strings.Contains(done.Mail.Text, "thrown away") {
 		t.Errorf("held %+v%s", r.holds(), r.dump())
 	}
 }
@@ -177,7 +177,7 @@ func TestForgedMailIsHeld(t *testing.T) {
 		{"by a display name", func(r *rig, cp sent) string {
 			return r.reply(cp, "\"Alice Ng <"+alice+">\" <mallory@evil.example>", "Send it.")
 		}, threads.WhyForged},
-		{"with a colleague's token", func(r *rig, cp sent) string { return r.reply(cp, bob, "Send it.") }, threads.WhyForged},
+		{"with a colleague's token", func(r *rig, cp sent) string { return r.reply(cp, bob, "Send it.") }, threads.WhyBorrowed},
 		{"with two senders", func(r *rig, cp sent) string { return r.reply(cp, alice+", mallory@evil.example", "Send it.") }, threads.WhyUnproven},
 		{"with two From fields", func(r *rig, cp sent) string {
 			return "From: mallory@evil.example\n" + r.reply(cp, alice, "Send it.")

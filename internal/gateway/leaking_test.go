@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"html"
 	"mime"
@@ -59,13 +60,17 @@ func leakPlaces() map[string]func(secret string) string {
 			return attached("Content-Type: message/rfc822", "From: x@x.example\nSubject: "+mime.QEncoding.Encode("utf-8", "é "+s)+"\n\nhi")
 		},
 		"file name": func(s string) string {
-			return attached("Content-Type: application/pdf\nContent-Disposition: attachment; filename=\""+strings.ReplaceAll(s, `"`, "")+".pdf\"", "x")
+			return attached("Content-Type: application/pdf\nContent-Disposition: attachment; filename=\""+strings.ReplaceAll(s, `"`, "")+".pdf\"", another("name"+s))
 		},
 		"description": func(s string) string {
-			return attached("Content-Type: application/pdf; name=a.pdf\nContent-Description: "+s, "x")
+			return attached("Content-Type: application/pdf; name=a.pdf\nContent-Description: "+s, another(s))
 		},
 	}
 }
+
+// another is the content of a file that no other secret comes with: the same
+// mail twice would be held for that.
+func another(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
 
 func urlQuery(s string) string {
 	return strings.NewReplacer("@", "%40", "+", "%2B", " ", "%20", "<", "%3C", ">", "%3E", `"`, "%22").Replace(s)

@@ -240,7 +240,7 @@ func TestBurntStaysBurnt(t *testing.T) {
 	r.comes(r.reply(fresh, alice, "/merge 2"))
 	r.gone()
 	r.comes(r.reply(hers, alice, "Use more water."))
-	if h := r.holds(); r.answers() != 0 || len(h) != 1 || h[0].Why != threads.WhyForged {
+	if h := r.holds(); r.answers() != 0 || len(h) != 1 || h[0].Why != threads.WhyUnproven {
 		t.Errorf("held %+v%s", h, r.dump())
 	}
 }

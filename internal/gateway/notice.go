@@ -16,6 +16,9 @@ func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) erro
 		if !ok {
 			return nil // she left; what concerns the conversation is told elsewhere
 		}
+		if later, err := b.gather(n); later || err != nil {
+			return err
+		}
 		return b.noticeTo(c, n, l, threads.Address{Name: e.Name, Addr: e.Email}, n.OutID)
 	}
 	if len(b.rot.Admins) == 0 {
@@ -57,6 +60,9 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 		if msg.References, msg.InReplyTo, err = b.thread(c, n.Engineer, msg.MessageID); err != nil {
 			return err
 		}
+	}
+	if msg.Items, err = b.items(n); err != nil {
+		return err
 	}
 	msg.Quoted = w.verbatim
 	if n.Quote {

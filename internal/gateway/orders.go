@@ -102,7 +102,7 @@ func (b *batch) report(o order, e threads.Report) (string, error) {
 		return "", err
 	}
 	if o.c.ID != 0 {
-		lines = append([]string{b.whose(o.c), ""}, lines...)
+		lines = append([]string{b.whose(o.c, e.Engineer), ""}, lines...)
 	}
 	return strings.Join(append(append(lines, ""), mine...), "\n"), nil
 }

@@ -59,6 +59,16 @@ func (b *batch) blanks(c threads.Conversation, author string, answers int) *stri
 	)
 }
 
+// blankIn is the first blank that a text has; "" for none.
+func blankIn(text string) string {
+	for _, name := range []string{"{customer}", "{customer_first}", "{engineer}", "{engineer_first}", "{subject}", "{support}"} {
+		if strings.Contains(text, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // callName is what to call a customer: the display name, with the family name
 // in its place, else the local part of the address.
 func callName(a threads.Address) string {

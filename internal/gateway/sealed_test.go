@@ -12,12 +12,15 @@ import (
 // told so once for good.
 func TestSignatureTakenOff(t *testing.T) {
 	r, cp := waiting(t, nil)
-	signed := "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; micalg=pgp-sha256; boundary=s\n\n--s\n" +
-		plainPart("Use water.") + "--s\nContent-Type: application/pgp-signature; name=signature.asc\n\n-----BEGIN PGP SIGNATURE-----\n\nalice\n-----END PGP SIGNATURE-----\n--s--\n"
+	signed := func(text string) string {
+		return "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; micalg=pgp-sha256; boundary=s\n\n--s\n" +
+			plainPart(text) + "--s\nContent-Type: application/pgp-signature; name=signature.asc\n\n-----BEGIN PGP SIGNATURE-----\n\nalice\n-----END PGP SIGNATURE-----\n--s--\n"
+	}
+	texts := []string{"Use water.", "Use sand."}
 	for i := range 2 {
-		r.comes(r.answering(cp, alice, "", signed))
+		r.comes(r.answering(cp, alice, "", signed(texts[i])))
 		a := slicesOf(r.due(), store.OutAnswer)
-		if len(a) != 1 || strings.Contains(a[0].raw, "PGP") || strings.TrimSpace(a[0].Mail.Text) != "Use water." {
+		if len(a) != 1 || strings.Contains(a[0].raw, "PGP") || strings.TrimSpace(a[0].Mail.Text) != texts[i] {
 			t.Fatalf("held %+v%s", r.holds(), r.dump())
 		}
 		n := slicesOf(r.due(), store.OutNotice)

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"postroom/internal/store"
@@ -10,33 +12,47 @@ import (
 )
 
 // verdict is what an engineer says of a held mail: "send", "note" or
-// "discard"; "" when she says something else, or two things.
-func verdict(m *threads.Mail) string {
-	said := ""
+// "discard", and of which one, where she names it; "" when she says something
+// else, or two things.
+func verdict(m *threads.Mail) (said, hold string) {
 	if m.HasText() {
-		return ""
+		return "", ""
 	}
 	orders := m.Commands
 	if len(orders) == 0 && m.SubjectCommand != nil {
 		orders = []threads.Command{*m.SubjectCommand}
 	}
-	for _, c := range orders {
+	for i, c := range orders {
 		switch {
-		case c.Arg != "" || !slices.Contains([]string{"send", "note", "discard"}, c.Word), said != "" && said != c.Word:
-			return ""
+		case !slices.Contains([]string{"send", "note", "discard"}, c.Word), c.Arg != "" && !holdName(c.Arg):
+			return "", ""
+		case i > 0 && (said != c.Word || hold != c.Arg):
+			return "", ""
 		}
-		said = c.Word
+		said, hold = c.Word, c.Arg
 	}
-	return said
+	return said, hold
+}
+
+// holdName reports whether a word behind /send can be the name of a held mail:
+// the number of its conversation, and what follows it.
+func holdName(arg string) bool {
+	number, _, ok := strings.Cut(arg, "-")
+	_, err := strconv.ParseUint(number, 10, 64)
+	return ok && err == nil && !strings.ContainsAny(arg, " \t")
 }
 
 // settle acts on what an engineer says of a held mail: in a reply to its
 // notice, or elsewhere, where only one can be meant. It reports false when her
 // mail says something else.
 func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, error) {
-	a, what := in.Authority, verdict(in.Mail)
+	a := in.Authority
+	what, named := verdict(in.Mail)
 	if what == "" || what == "note" && a.Hold == "" {
 		return nil, false, nil
+	}
+	if named != "" {
+		a.Hold = named
 	}
 	list, err := b.meant(a)
 	if err != nil {
@@ -46,7 +62,9 @@ func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, erro
 	switch {
 	case len(list) == 1:
 		done.Conversation, done.Event = uint64(list[0].Conversation), list[0].Event
-		err = b.decided(list[0], a.Engineer, what)
+		if err = b.decided(list[0], a.Engineer, what); err == nil {
+			err = b.tellDecided(l, list[0], a.Engineer, what)
+		}
 	case a.Hold != "":
 		done.Note = "that mail is held no longer"
 		err = b.tellSettled(l, a)
@@ -70,13 +88,59 @@ func (b *batch) decided(h store.Hold, by, what string) error {
 	return b.discardHold(h, by)
 }
 
+// tellDecided says what came of it. That a mail is held still was said already.
+func (b *batch) tellDecided(l *letter, h store.Hold, engineer, what string) error {
+	if _, still, err := b.tx.Hold(h.ID); still || err != nil {
+		return err
+	}
+	c, _, err := b.tx.Conversation(h.Conversation)
+	if err != nil {
+		return err
+	}
+	said := "it was thrown away, and nothing of it went out"
+	switch {
+	case what == "note":
+		said = "it is kept as a note, for colleagues alone"
+	case what == "send" && h.Conversation == 0:
+		said = "it goes to the next engineer"
+	case what == "send" && h.OutID != "":
+		said = "it is sent once more"
+	case what == "send":
+		if c.Answer.Event == 0 || !b.justAnswered(c, h) {
+			return nil // it was no answer, or is held under another name; that was told
+		}
+		said = "it is on its way" + reachedBy(h)
+	case h.OutID != "":
+		said = "it is left at that"
+	}
+	return b.notify(c, threads.Notify{OutID: "decided." + l.name(), Kind: threads.NoticeDone, Engineer: engineer, Reason: said}, nil)
+}
+
+// justAnswered reports whether the newest answer is the mail that was held.
+func (b *batch) justAnswered(c threads.Conversation, h store.Hold) bool {
+	e, ok, err := b.tx.Event(c.ID, c.Answer.Event)
+	was, is := e.Body.(threads.Accepted)
+	return err == nil && ok && is && was.Hold == h.ID
+}
+
+func reachedBy(h store.Hold) string {
+	if to := listed(slices.Concat(h.To, h.Cc)); to != "" {
+		return " to " + to
+	}
+	return ""
+}
+
 // meant are the held mails an engineer may be speaking of: that whose notice
 // she answers, else those of the conversation, else all that she was asked
 // about. The owner of a conversation may decide for its author.
 func (b *batch) meant(a threads.Authority) ([]store.Hold, error) {
 	if a.Hold != "" {
 		h, ok, err := b.tx.Hold(a.Hold)
-		if err != nil || !ok || h.Asked != a.Engineer {
+		if err != nil || !ok {
+			return nil, err
+		}
+		c, _, err := b.tx.Conversation(h.Conversation)
+		if err != nil || h.Asked != a.Engineer && c.Owner != a.Engineer {
 			return nil, err
 		}
 		return []store.Hold{h}, nil
@@ -110,14 +174,11 @@ func (b *batch) tellSettled(l *letter, a threads.Authority) error {
 	}
 	return b.notify(c, threads.Notify{
 		OutID: "settled." + l.name(), Kind: threads.NoticeSettled, Engineer: a.Engineer,
-		Reason: "that mail is no longer held under this name: it was sent or thrown away, or came back to you once more, because something had happened meanwhile",
+		Reason: "that mail is not held any more: it was sent or thrown away, or came back to you in a newer notice, because something had happened meanwhile",
 	}, nil)
 }
 
-// maxHeldListed bounds the held mails one notice lists.
-const maxHeldListed = 10
-
-// listHeld shows an engineer what is held of hers, each with a link.
+// listHeld shows an engineer what is held of hers, each with links.
 func (b *batch) listHeld(l *letter, a threads.Authority, what string, list []store.Hold) error {
 	list = slices.DeleteFunc(list, func(h store.Hold) bool { return h.ID == "" })
 	c, _, err := b.tx.Conversation(a.Conversation)
@@ -129,15 +190,11 @@ func (b *batch) listHeld(l *letter, a threads.Authority, what string, list []sto
 		n.Reason += "; nothing was thrown away"
 	}
 	if len(list) > 0 {
-		var lines []string
-		for _, h := range list[:min(len(list), maxHeldListed)] {
-			lines = append(lines, fmt.Sprintf("%s: %q, %s", h.ID, oneLine(h.Subject), h.Reason))
-			n.Holds = append(n.Holds, h.ID)
-		}
-		if more := len(list) - len(lines); more > 0 {
-			lines = append(lines, fmt.Sprintf("and %d more", more))
-		}
-		n.Reason = fmt.Sprintf("/%s did not say which mail, and nothing was done\n%s", what, strings.Join(lines, "\n"))
+		n.Reason = fmt.Sprintf("/%s does not say which mail it means, so nothing was done. This is what is held back, newest first:", what)
+		slices.SortStableFunc(list, func(x, y store.Hold) int { return cmp.Compare(y.At, x.At) })
+	}
+	for _, h := range list {
+		n.Holds = append(n.Holds, h.ID)
 	}
 	return b.notify(c, n, nil)
 }

@@ -28,6 +28,9 @@ func (b *batch) timer(t store.Timer) error {
 	if strings.HasPrefix(t.Name, probedTimer) {
 		return b.removeProbe(t)
 	}
+	if engineer, ok := strings.CutPrefix(t.Name, confirmTimer); ok {
+		return b.confirm(engineer)
+	}
 	kind, _, _ := strings.Cut(t.Name, "/")
 	switch threads.TimerKind(kind) {
 	case dailyTimer:

@@ -24,7 +24,8 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 		line := ""
 		switch body := e.Body.(type) {
 		case threads.Assigned:
-			line = b.nameOf(body.Engineer) + " got it: " + body.Why
+			name := b.nameOf(body.Engineer)
+			line = name + " got it: " + strings.TrimPrefix(strings.TrimPrefix(body.Why, name+" is "), name+" ")
 			if body.Poll != nil {
 				poll = body.Poll
 			}
@@ -53,16 +54,18 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 	if n := len(lines) - maxReasons; n > 0 {
 		lines = append([]string{fmt.Sprintf("(%d earlier decisions are left out)", n)}, lines[n:]...)
 	}
-	lines = append([]string{b.whose(c), ""}, lines...)
+	lines = append([]string{b.whose(c, asking), ""}, lines...)
 	return strings.Join(append(lines, b.considered(poll)...), "\n"), nil
 }
 
 // whose says in one line how a conversation stands.
-func (b *batch) whose(c threads.Conversation) string {
+func (b *batch) whose(c threads.Conversation, asking string) string {
 	who := "is nobody's at the moment"
 	switch {
 	case c.Offer != nil:
 		who = "is on offer to " + b.namesOf(c.Offer.To)
+	case c.Owner == asking:
+		who = "is yours"
 	case c.Owner != "":
 		who = "is " + b.nameOf(c.Owner) + "'s"
 	case c.Waits:

@@ -31,15 +31,11 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 	hello := "Hello " + firstName(name) + ","
 	switch n.Kind {
 	case threads.NoticeHeld:
-		return heldNotice(hello, about, c, n)
+		return b.heldNotice(hello, about, c, n)
 	case threads.NoticeForged:
-		return notice{
-			subject: "Somebody may have written in an engineer's name: " + about,
-			paragraphs: []string{hello,
-				"A mail was kept back and reached nobody: " + n.Reason + ".",
-				"Its sender was told nothing. If it is what it claims to be, an admin can let it go: `postroom held` lists it.",
-			},
-		}
+		return b.forgedNotice(hello, about, c, n)
+	case threads.NoticeConfirm:
+		return confirmNotice(hello, n)
 	case threads.NoticeFailed:
 		return notice{
 			subject: "Your answer did not arrive: " + about,
@@ -147,14 +143,18 @@ func doneNotice(hello, about string, c threads.Conversation, n threads.Notify) n
 	case threads.NoticeSettled:
 		return notice{subject: "Nothing to do: " + about, paragraphs: said}
 	case threads.NoticeHeldList:
-		return notice{subject: "Which one? " + about, paragraphs: said}
+		subject := "Which one? " + about
+		if len(n.Holds) == 0 {
+			subject = "Nothing to do: " + about
+		}
+		return notice{subject: subject, paragraphs: said}
 	}
 	return notice{subject: "Done: " + about, paragraphs: said}
 }
 
 // sentence ends words that may end in a question.
 func sentence(s string) string {
-	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
+	if s == "" || strings.ContainsAny(s[len(s)-1:], "?.:!") {
 		return s
 	}
 	return s + "."
@@ -167,46 +167,6 @@ func capital(s string) string {
 		return s
 	}
 	return string(unicode.ToUpper(r)) + s[n:]
-}
-
-func heldNotice(hello, about string, c threads.Conversation, n threads.Notify) notice {
-	var who string
-	if c.Customer.Addr != "" {
-		who = " to " + shown(c.Customer)
-	}
-	if n.Answer != 0 {
-		return uncertainNotice(hello, about, who, n)
-	}
-	below := "It is below, as you wrote it."
-	if n.Since != 0 {
-		below = "What happened meanwhile is below, and your mail behind it, as you wrote it."
-	}
-	whom := ""
-	if len(n.Whom) > 0 {
-		whom = " to " + listed(n.Whom)
-	}
-	return notice{
-		subject: "Not sent yet: " + about,
-		paragraphs: []string{hello,
-			"Your mail" + who + " was kept back: " + sentence(n.Reason),
-			"Nothing of it has gone out. " + below + " To send exactly this" + whom + ", reply with /send on a line of its own; " +
-				"to keep it as a note for colleagues, reply with /note; to throw it away, with /discard. If you did not write it, /discard it and tell your admins.",
-		},
-		actions: []action{{"Send it as it is", "/send"}, {"Keep it as a note", "/note"}, {"Throw it away", "/discard"}},
-	}
-}
-
-// uncertainNotice asks about an answer that may have arrived.
-func uncertainNotice(hello, about, who string, n threads.Notify) notice {
-	return notice{
-		subject: "Perhaps not sent: " + about,
-		paragraphs: []string{hello,
-			"It is not known whether your mail" + who + " went out: " + n.Reason + ".",
-			"It is below. To send it once more, reply with /send on a line of its own: it has the same Message-ID, so that many mail programs show it once. " +
-				"To leave it at that, reply with /discard.",
-		},
-		actions: []action{{"Send it once more", "/send"}, {"Leave it at that", "/discard"}},
-	}
 }
 
 func rotationNotice(hello string, n threads.Notify) notice {

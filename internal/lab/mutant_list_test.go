@@ -5,21 +5,22 @@ package lab
 var mutants = []mutant{
 	// Knowing the engineer.
 	{"token compared without the engineer", "threads/authority.go", `if p.engineer == e.Key && p.live {`, `if p.live {`},
-	{"her address alone is proof", "threads/authority.go", `	return a.unproven(ix, m, f, proofs)
+	{"her address alone is proof", "threads/authority.go", `	return a.unproven(ix, r, m, f, proofs)
 }`, `	a.Proven, a.Conversation = true, f.Conversation
 	return a
 }`},
 	{"token of a stranger counts", "threads/authority.go", `a.Doubt, a.Owner, a.Conversation = WhyForged, p.engineer, p.conv`, `a.Engineer, a.Proven, a.Conversation = p.engineer, true, p.conv`},
-	{"unproven mail is not held", "threads/authority.go", `a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+" but carries no token of hers"`, `a.Proven, a.Conversation = true, f.Conversation`},
+	{"unproven mail is not held", "threads/authority.go", `a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+", but "+unshown`, `a.Proven, a.Conversation = true, f.Conversation`},
 
 	// In doubt, hold and tell.
 	{"an empty answer goes out", "threads/step_engineer.go", `if !text && len(orders) == 0 {`, `if false {`},
 	{"an unknown command is passed over", "threads/step_engineer.go", `if reason := s.impossible(orders); reason != "" {`, `if reason := s.impossible(orders); false && reason != "" {`},
 	{"a misled mail is an answer", "threads/step_engineer.go", `if a.Loose && text && !s.sameSubject(m) {`, `if false && a.Loose && text && !s.sameSubject(m) {`},
 	{"held without a word to the author", "threads/step_hold.go", `	if asked != "" {
-		notice`, `	if asked == "nobody" {
-		notice`},
-	{"a forgery is not told to the admins", "threads/step_hold.go", `	s.notify(Notify{Kind: NoticeForged, Reason: reason, Hold: hold, Event: event})
+		s.notify(notice)`, `	if asked == "nobody" {
+		s.notify(notice)`},
+	{"a forgery is not told to the admins", "threads/step_hold.go", `	n.Engineer = ""
+	s.notify(n)
 `, ``},
 	{"a failed answer is not told", "threads/step_delivery.go", `	s.notify(Notify{Kind: NoticeFailed,`, `	_ = (Notify{Kind: NoticeFailed,`},
 	{"a bounce of an answer is passed over", "threads/step_delivery.go", `		if b.Action != "failed" {

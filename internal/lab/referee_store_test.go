@@ -232,10 +232,15 @@ func (l *lab) heldAreTold() {
 		seen := map[string]bool{}
 		for _, f := range box {
 			subject, id := f.Get("Subject"), l.id(f)
-			asks := strings.HasPrefix(subject, "Not sent yet") || strings.HasPrefix(subject, "Perhaps not sent")
-			warns := who == "ops@acme.example" && strings.HasPrefix(subject, "Somebody may have")
-			if (asks || warns) && !seen[id] {
+			asks := strings.HasPrefix(subject, "Not sent yet") || strings.HasPrefix(subject, "Perhaps not sent") ||
+				strings.HasPrefix(subject, "Not done") || strings.HasPrefix(subject, "Did you write this?")
+			warns := who == "ops@acme.example" && (strings.HasPrefix(subject, "Somebody may have") || strings.HasPrefix(subject, "Answered by a colleague?"))
+			switch {
+			case seen[id]:
+			case asks || warns:
 				told[who]++
+			case strings.HasPrefix(subject, "Did you write these?"):
+				told[who] += strings.Count(f.Text, "\nFrom ")
 			}
 			seen[id] = true
 		}
@@ -252,7 +257,7 @@ func (l *lab) heldAreTold() {
 			if h.Asked != "" {
 				asked[h.Asked]++
 			}
-			if h.Kind == threads.WhyForged {
+			if h.Kind == threads.WhyForged || h.Kind == threads.WhyBorrowed {
 				asked["ops@acme.example"]++
 			}
 		}

@@ -176,7 +176,7 @@ func storyLines(items []StoryItem) []string {
 	if len(items) == 0 {
 		return nil
 	}
-	lines := []string{"The story so far, oldest first. Only you see it. A reply with /originals alone brings the mails as they came:"}
+	lines := []string{"The story so far, oldest first. Only you see it. To get the mails as they came, reply with /originals alone."}
 	for _, it := range items {
 		lines = append(lines, "", it.At.UTC().Format("2 Jan 2006, 15:04 UTC")+", "+shownName(it.From)+":")
 		text, cut := it.Text, len(it.Text) > maxStoryText

@@ -24,9 +24,19 @@ type Notice struct {
 	// otherwise intact.
 	Quoted string
 	Links  []Link
+	// Items stand between the links and Quoted: things to choose from.
+	Items []Item
 	// Attach is a mail that goes along whole: as message/rfc822 where it can be
 	// read and sent so, else as an opaque file. It is source 0.
 	Attach *Message
+}
+
+// Item is one of several things a notice tells of: a line about it, the words
+// it is recognised by, and what can be done.
+type Item struct {
+	About string
+	Text  string // shown set in, otherwise intact
+	Links []Link
 }
 
 const (
@@ -77,11 +87,26 @@ func (n Notice) plain() string {
 	for _, l := range n.Links {
 		b.WriteString(headText(l.Label) + ": " + safeURL(l.Mailto) + "\n")
 	}
-	if n.Quoted != "" {
-		b.WriteByte('\n')
-		for l := range strings.SplitSeq(strings.TrimRight(plainLines(n.Quoted), "\n"), "\n") {
-			b.WriteString(strings.TrimRight(noticeInset+l, " ") + "\n")
+	for _, i := range n.Items {
+		b.WriteString("\n" + strings.Join(wrapText(oneLine(i.About), noticeWidth), "\n") + "\n" + setIn(i.Text))
+		for _, l := range i.Links {
+			b.WriteString(headText(l.Label) + ": " + safeURL(l.Mailto) + "\n")
 		}
+	}
+	if n.Quoted != "" {
+		b.WriteString("\n" + setIn(n.Quoted))
+	}
+	return b.String()
+}
+
+// setIn is a text as it stands in a notice.
+func setIn(text string) string {
+	if text == "" {
+		return ""
+	}
+	var b strings.Builder
+	for l := range strings.SplitSeq(strings.Trim(plainLines(text), "\n"), "\n") {
+		b.WriteString(strings.TrimRight(noticeInset+l, " ") + "\n")
 	}
 	return b.String()
 }
@@ -93,21 +118,35 @@ func (n Notice) html() string {
 		b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(plainLines(p)), "\n", "<br>\n") + "</p>\n")
 	}
 	if len(n.Links) > 0 {
-		b.WriteString("<p>")
-		for i, l := range n.Links {
-			if i > 0 {
-				b.WriteString(" &middot;\n")
-			}
-			b.WriteString(`<a href="` + html.EscapeString(safeURL(l.Mailto)) + `">` + html.EscapeString(headText(l.Label)) + `</a>`)
+		b.WriteString("<p>" + anchors(n.Links) + "</p>\n")
+	}
+	for _, i := range n.Items {
+		b.WriteString("<p>" + html.EscapeString(oneLine(i.About)) + "</p>\n" + preformatted(i.Text))
+		if len(i.Links) > 0 {
+			b.WriteString("<p>" + anchors(i.Links) + "</p>\n")
 		}
-		b.WriteString("</p>\n")
 	}
-	if n.Quoted != "" {
-		b.WriteString(`<pre style="margin-left:2em;white-space:pre-wrap">` + "\n" +
-			html.EscapeString(strings.TrimRight(plainLines(n.Quoted), "\n")) + "</pre>\n")
-	}
+	b.WriteString(preformatted(n.Quoted))
 	b.WriteString("</body></html>\n")
 	return b.String()
+}
+
+func anchors(links []Link) string {
+	var b strings.Builder
+	for i, l := range links {
+		if i > 0 {
+			b.WriteString(" &middot;\n")
+		}
+		b.WriteString(`<a href="` + html.EscapeString(safeURL(l.Mailto)) + `">` + html.EscapeString(headText(l.Label)) + `</a>`)
+	}
+	return b.String()
+}
+
+func preformatted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return `<pre style="margin-left:2em;white-space:pre-wrap">` + "\n" + html.EscapeString(strings.Trim(plainLines(text), "\n")) + "</pre>\n"
 }
 
 // attached is the whole mail, which is a source, as a part of a notice. message/rfc822 must not be

@@ -10,7 +10,7 @@ import (
 
 // Stub makes the mail that stands in for a copy which cannot be sent: the
 // text of m and a list of its parts. Why is a sentence that says what was in
-// the way. It is 7-bit and small whatever m is.
+// the way, "" where nothing was. It is 7-bit and small whatever m is.
 func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 	h := c.copyHeadings(cp)
 	header, err := h.write(columnCopy)
@@ -19,11 +19,19 @@ func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 	}
 	var b strings.Builder
 	b.WriteString(linesOf(storyLines(cp.Story)))
-	what := "Here is its text; the whole mail lies in the support mailbox."
+	what := "Below is the text of the mail"
 	if strings.TrimSpace(m.Mail.Text) == "" {
-		what = "Its text could not be had; the whole mail lies in the support mailbox."
+		what = "The text of the mail could not be had"
 	}
-	b.WriteString(linesOf([]string{why, what}))
+	what += ". The mail itself lies in the support mailbox"
+	if id := m.Mail.MessageID; id != "" {
+		what += ", under " + headText(id)
+	}
+	lines := []string{what + "."}
+	if why != "" {
+		lines = []string{why, what + "."}
+	}
+	b.WriteString(linesOf(lines))
 	b.WriteString("\n" + strings.TrimRight(m.Mail.Text, "\n") + "\n\n")
 	if list := partLines(m.Mail.Attachments); len(list) > 0 {
 		b.WriteString(linesOf(append([]string{"Left out:"}, list...)))

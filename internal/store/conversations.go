@@ -178,6 +178,12 @@ type Hold struct {
 	Raw   Ref               `json:"raw"`
 	UID   UID               `json:"uid"`
 	At    int64             `json:"at"` // Unix seconds
+	// Lines are the first of it, by which it is recognised.
+	Lines string `json:"lines,omitempty"`
+	// Confirm is set when nothing shows that the engineer who is asked wrote it,
+	// Untold while she has not been asked yet.
+	Confirm bool `json:"confirm,omitempty"`
+	Untold  bool `json:"untold,omitempty"`
 }
 
 // SetHold stores a held mail and, when it is new, takes its reference.
@@ -215,15 +221,27 @@ func (tx *Tx) DropHold(id string) error {
 // Holds returns all held mails, by id.
 func (tx *Tx) Holds() ([]Hold, error) {
 	var all []Hold
-	err := tx.bucket(bHolds).ForEach(func(k, v []byte) error {
+	err := tx.EachHold(func(h Hold) bool {
+		all = append(all, h)
+		return true
+	})
+	return all, err
+}
+
+// EachHold calls f for each held mail, by id, until it says false. f must
+// change nothing.
+func (tx *Tx) EachHold(f func(Hold) bool) error {
+	c := tx.bucket(bHolds).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
 		var h Hold
 		if err := decode(v, &h); err != nil {
 			return fmt.Errorf("reading hold %q: %w", k, err)
 		}
-		all = append(all, h)
-		return nil
-	})
-	return all, err
+		if !f(h) {
+			break
+		}
+	}
+	return nil
 }
 
 // Pointers returns whose turn it is under a name; the zero value before the
