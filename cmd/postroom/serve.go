@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postroom/internal/config"
+	"postroom/internal/rotation"
 	"postroom/internal/service"
 )
 
@@ -24,7 +25,7 @@ func (c *command) serve(ctx context.Context, log *slog.Logger, cfg *config.Confi
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	w := &configWatch{path: cfg.Path, hup: hup}
+	w := newConfigWatch(cfg.Path, hup)
 	w.inEffect = w.read()
 	var before *config.Config
 	for {
@@ -91,15 +92,20 @@ func (c *command) changed(ctx context.Context, log *slog.Logger, w *configWatch,
 // configWatch knows what of the configuration file has been seen.
 type configWatch struct {
 	path     string
+	files    *rotation.Reader // it reads any file that people write
 	hup      chan os.Signal
 	inEffect []byte
 	told     []byte // the content last tried
 	pending  []byte // seen once: an editor may be half-way
 }
 
+func newConfigWatch(path string, hup chan os.Signal) *configWatch {
+	return &configWatch{path: path, files: rotation.NewReader(time.Now), hup: hup}
+}
+
 // read returns the file's content, nil when it cannot be read.
 func (w *configWatch) read() []byte {
-	data, err := os.ReadFile(w.path)
+	data, err := w.files.ReadFile(w.path)
 	if err != nil {
 		return nil
 	}

@@ -33,7 +33,7 @@ func TestConfigIsWatched(t *testing.T) {
 	var told bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&told, nil))
 	c := &command{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, config: path}
-	w := &configWatch{path: path}
+	w := newConfigWatch(path, nil)
 	w.inEffect = w.read()
 	look := func(atOnce bool) string {
 		if cfg := c.changed(t.Context(), log, w, atOnce); cfg != nil {

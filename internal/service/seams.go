@@ -53,7 +53,7 @@ func OSSeams(log *slog.Logger) Seams {
 		Proxy:         http.ProxyFromEnvironment,
 		Listen:        admin.Listen,
 		ListenWeb:     func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) },
-		ReadRotation:  rotation.ReadFile,
+		ReadRotation:  rotation.NewReader(time.Now).ReadFile,
 		RotationEvery: time.Second,
 		Tell:          func(string) {},
 	}
