@@ -61,7 +61,7 @@ type Config struct {
 
 	ChunkMails   int   // optional, 400: mails in one spool segment and transaction
 	ChunkBytes   int64 // optional, 8 MB: octets in one, but a single mail may have more
-	HistoryRange int   // optional, 500: old mails in one transaction
+	HistoryRange int   // optional, 250: old mails in one transaction; twice as many are in hand at most
 	MaxMail      int64 // optional, 256 MB: of a bigger mail only the header is fetched
 	// MaxLine, optional, 64 MB, bounds a line of what the server says, literals
 	// aside: it is held in memory. The longest there is reason for lists the
@@ -79,7 +79,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Timeout, 30*time.Second)
 	setDefault(&c.ChunkMails, 400)
 	setDefault(&c.ChunkBytes, store.BigMail)
-	setDefault(&c.HistoryRange, 500)
+	setDefault(&c.HistoryRange, 250)
 	setDefault(&c.MaxMail, 256<<20)
 	setDefault(&c.MaxHeader, 1<<20)
 	setDefault(&c.MaxLine, 64<<20)

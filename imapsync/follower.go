@@ -146,7 +146,7 @@ func (f *follower) round(ctx context.Context, s *session, choresDue bool) error 
 		if f.cur.HistoryComplete() {
 			return nil
 		}
-		if err := f.importRange(ctx, s); err != nil {
+		if err := f.importSome(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -10,25 +10,40 @@ import (
 	"postroom/internal/store"
 )
 
-// importRange reads the newest part of the history that is left, by header
-// fields, and commits it with the progress.
-func (f *follower) importRange(ctx context.Context, s *session) error {
+// rangesAtOnce is how many ranges of the history are read until the folder is
+// looked at again.
+const rangesAtOnce = 8
+
+// importSome reads the newest ranges of the history that are left, by header
+// fields, and commits each with the progress, while the next is being fetched.
+// It ends early when something new is announced.
+func (f *follower) importSome(ctx context.Context, s *session) error {
 	if !f.listed {
 		if err := f.listHistory(s); err != nil {
 			return err
 		}
 	}
-	part := f.planHistory()
-	mails, err := f.readOld(s, part)
-	if err != nil {
-		var at *failedAt
-		if errors.As(err, &at) {
-			f.oldLimit = max(1, f.oldLimit/2)
-			f.strike(ctx, at.uid, meta{}, err)
+	c := &committer{f: f, cur: f.cur, rest: f.history}
+	for range rangesAtOnce {
+		part := f.planHistory(c.rest)
+		mails, err := f.readOld(s, part)
+		if commitErr := c.wait(); commitErr != nil {
+			return commitErr
 		}
-		return err
+		if err != nil {
+			var at *failedAt
+			if errors.As(err, &at) {
+				f.oldLimit = max(1, f.oldLimit/2)
+				f.strike(ctx, at.uid, meta{}, err)
+			}
+			return err
+		}
+		c.begin(part, mails)
+		if len(c.rest) == 0 || len(s.news) > 0 {
+			break
+		}
 	}
-	return f.commitHistory(part, mails)
+	return c.wait()
 }
 
 func (f *follower) listHistory(s *session) (err error) {
@@ -43,15 +58,15 @@ func (f *follower) listHistory(s *session) (err error) {
 }
 
 // planHistory takes the next UIDs from the top, a suspect alone.
-func (f *follower) planHistory() []uint32 {
-	from := max(0, len(f.history)-f.oldLimit)
-	for i := len(f.history) - 1; i >= from; i-- {
-		if f.suspects[f.history[i]].times > 0 {
-			from = min(i+1, len(f.history)-1)
+func (f *follower) planHistory(left []uint32) []uint32 {
+	from := max(0, len(left)-f.oldLimit)
+	for i := len(left) - 1; i >= from; i-- {
+		if f.suspects[left[i]].times > 0 {
+			from = min(i+1, len(left)-1)
 			break
 		}
 	}
-	return f.history[from:]
+	return left[from:]
 }
 
 // failedAt says at which UID reading header fields failed.
@@ -124,27 +139,52 @@ func (o oldMail) record() store.HistoryHeader {
 	return store.HistoryHeader{UID: o.uid, InternalDate: o.date, Size: max(0, o.size), Header: o.header}
 }
 
-func (f *follower) commitHistory(part []uint32, mails []store.HistoryHeader) error {
-	cur := f.cur
-	rest := f.history[:len(f.history)-len(part)]
-	cur.HistoryDone += len(part)
-	cur.HistoryNext = 1
-	if len(rest) > 0 {
-		cur.HistoryNext = part[0]
+// committer makes ranges of the history durable, one at a time, beside the
+// follower's goroutine.
+type committer struct {
+	f    *follower
+	cur  store.Cursor // with all that was begun
+	rest []uint32     // what was not
+	done chan error   // of the range under way; nil for none
+	part []uint32     // that range
+}
+
+// begin commits a range. The one before it has been waited for.
+func (c *committer) begin(part []uint32, mails []store.HistoryHeader) {
+	c.rest, c.part = c.rest[:len(c.rest)-len(part)], part
+	c.cur.HistoryDone += len(part)
+	c.cur.HistoryNext = 1
+	if len(c.rest) > 0 {
+		c.cur.HistoryNext = part[0]
 	}
-	rec := &store.InHistory{Folder: f.folder, Validity: cur.UIDValidity, Mails: mails, Last: len(rest) == 0}
-	err := f.y.st.Update(func(tx *store.Tx) error {
-		if err := tx.AddInbox(store.InboxRecord{At: f.y.now(), History: rec}); err != nil {
-			return err
-		}
-		return tx.SetCursor(cur)
-	})
+	rec := store.InboxRecord{At: c.f.y.now(), History: &store.InHistory{Folder: c.f.folder, Validity: c.cur.UIDValidity,
+		Mails: mails, Last: len(c.rest) == 0}}
+	cur, st, done := c.cur, c.f.y.st, make(chan error, 1)
+	c.done = done
+	go func() {
+		done <- st.Update(func(tx *store.Tx) error {
+			if err := tx.AddInbox(rec); err != nil {
+				return err
+			}
+			return tx.SetCursor(cur)
+		})
+	}()
+}
+
+// wait returns when the range under way is durable, and notes the progress.
+func (c *committer) wait() error {
+	if c.done == nil {
+		return nil
+	}
+	err := <-c.done
+	c.done = nil
+	f := c.f
 	if err != nil {
 		return fmt.Errorf("storing history of %q: %w", f.folder, err)
 	}
-	f.cur, f.history, f.progress = cur, rest, true
-	f.clear(part...)
+	f.cur, f.history, f.progress = c.cur, c.rest, true
+	f.clear(c.part...)
 	f.oldLimit = min(2*f.oldLimit, f.y.cfg.HistoryRange)
-	f.y.obs.HistoryProgress(f.folder, cur.HistoryDone, max(cur.HistoryTotal, cur.HistoryDone))
+	f.y.obs.HistoryProgress(f.folder, f.cur.HistoryDone, max(f.cur.HistoryTotal, f.cur.HistoryDone))
 	return nil
 }

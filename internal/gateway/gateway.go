@@ -215,7 +215,7 @@ func (g *Gateway) take() (records []store.InboxRecord, err error) {
 		}
 	}
 	err = g.st.View(func(tx *store.Tx) error {
-		records, err = tx.Inbox(batchSize)
+		records, err = tx.InboxAfter(0, batchSize)
 		return err
 	})
 	return enough(records), err

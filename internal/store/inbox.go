@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"postroom/threads"
@@ -142,10 +143,15 @@ func (tx *Tx) AddMail(at time.Time, mails []InMail, c Cursor) error {
 // Inbox returns up to max records, oldest first.
 func (tx *Tx) Inbox(max int) ([]InboxRecord, error) { return tx.records(bInbox, max) }
 
-// InboxAfter returns up to max records behind a Seq, oldest first.
+// InboxAfter returns up to max records behind a Seq, oldest first, and fewer
+// when they are big.
 func (tx *Tx) InboxAfter(seq uint64, max int) ([]InboxRecord, error) {
-	return tx.recordsFrom(bInbox, u64(seq+1), max)
+	return tx.recordsFrom(bInbox, u64(seq+1), max, inboxAtOnce)
 }
+
+// inboxAtOnce is from how many octets of records on no more are returned: a
+// range of old mail is many mails.
+const inboxAtOnce = 64 << 10
 
 // InboxLen counts the records that wait, parked and asked ones included.
 func (tx *Tx) InboxLen() int {
@@ -186,13 +192,14 @@ func (tx *Tx) Unpark(r InboxRecord) error {
 }
 
 func (tx *Tx) records(bucket string, max int) ([]InboxRecord, error) {
-	return tx.recordsFrom(bucket, nil, max)
+	return tx.recordsFrom(bucket, nil, max, math.MaxInt)
 }
 
-func (tx *Tx) recordsFrom(bucket string, key []byte, max int) ([]InboxRecord, error) {
+func (tx *Tx) recordsFrom(bucket string, key []byte, max, octets int) ([]InboxRecord, error) {
 	var all []InboxRecord
 	c := tx.bucket(bucket).Cursor()
-	for k, v := c.Seek(key); k != nil && len(all) < max; k, v = c.Next() {
+	for k, v := c.Seek(key); k != nil && len(all) < max && octets > 0; k, v = c.Next() {
+		octets -= len(v)
 		var r InboxRecord
 		if err := decode(v, &r); err != nil {
 			return nil, fmt.Errorf("reading %s record %x: %w", bucket, k, err)
