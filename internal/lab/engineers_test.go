@@ -133,6 +133,9 @@ func (l *lab) answer(f *found, of *wrote, command string) *wrote {
 	}
 	mail := replyTo(f.Parsed, f.who, "")
 	mail.MessageID, mail.Text = l.clientID(f.who), command+l.quoting(f, text)
+	if l.chance(0.06) && strings.TrimPrefix(of.talk.subject, "Re: ") != "" {
+		mail.InReplyTo, mail.References, w.loose = "", nil, true // some clients write neither
+	}
 	if f.HTML != "" && l.chance(0.7) {
 		mail.HTML = "<div>" + strings.ReplaceAll(command, "\n", "<br>\n") + "Ans: " + w.stamp + "<br>\n</div><p>" + l.words() + "</p>\n<blockquote type=\"cite\">" + f.HTML + "</blockquote>\n"
 	}

@@ -64,9 +64,13 @@ var mutants = []mutant{
 		return err
 	}
 `, ``},
-	{"what waits is not handed out", "threads/step_distribute.go", `	case s.c.Owner == "":
-		s.handOut(nil)
-	case gone:`, `	case gone:`},
+	{"what waits is not handed out", "threads/step_distribute.go", `	if s.c.State != StateOpen || s.asleep() {
+		return
+	}
+	if s.c.Offer != nil {`, `	if s.c.State != StateOpen || s.asleep() || s.c.Owner == "" {
+		return
+	}
+	if s.c.Offer != nil {`},
 	{"a leaver keeps her conversations", "threads/step_distribute.go", `	if _, there := s.w.Rotation.Engineer(owner); !there {
 		return owner +`, `	if _, there := s.w.Rotation.Engineer(owner); !there && owner == "" {
 		return owner +`},

@@ -87,6 +87,12 @@ func (l *lab) newTalk() {
 		mail.MessageID = ""
 	}
 	t.mails = append(t.mails, w)
+	if mail.MessageID != "" && l.chance(0.05) { // a server on the way sat on it
+		mail.Date = time.Now()
+		l.followUp(w, mail)
+		l.after(l.between(time.Minute, 5*time.Hour), func() { l.post(w, mail, l.times()) })
+		return
+	}
 	l.post(w, mail, l.times())
 	if l.chance(0.1) {
 		l.after(l.around(3*time.Hour), func() { l.followUp(w, mail) })

@@ -14,6 +14,7 @@ import (
 // is looked at in month_store_test.go.
 func (l *lab) referee() {
 	l.t.Helper()
+	l.looseAnswers()
 	l.theMailsCame()
 	l.customersHold()
 	l.answersArrived()
@@ -27,6 +28,22 @@ func (l *lab) referee() {
 	}
 	for _, k := range slices.Sorted(maps.Keys(l.counts)) {
 		l.t.Logf("%6d %s", l.counts[k], k)
+	}
+}
+
+// looseAnswers settles what an answer that names no mail is an answer to: any
+// mail of its conversation will do, and then it must fit that one throughout.
+func (l *lab) looseAnswers() {
+	for _, who := range customers {
+		for _, f := range l.boxes[who] {
+			w := l.wrote[l.freshAnswer(f)]
+			if w == nil || !w.loose || len(f.IDs("In-Reply-To")) != 1 {
+				continue
+			}
+			if of := l.byID[f.IDs("In-Reply-To")[0]]; of != nil && of.talk == w.talk && of.kind == kindMail {
+				w.answers = of
+			}
+		}
 	}
 }
 
@@ -202,6 +219,9 @@ func (l *lab) secrets(f *found, text string) {
 		}
 	}
 	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "/close") {
+			l.broken(pLeak, "a mail at %s shows a command:\n%s", f.who, text)
+		}
 		if _, stamp, ok := strings.Cut(line, "Nte: "); ok {
 			l.broken(pLeak, "a mail at %s shows the note %s", f.who, stamp)
 		}
@@ -409,7 +429,11 @@ func (l *lab) machines() {
 	for _, t := range all {
 		p := mailtest.MustParse(l.t, t.Raw)
 		auto := p.Get("Auto-Submitted") != ""
-		if strings.HasPrefix(p.Get("From"), "Postroom ") && (!auto || p.Get("Precedence") == "" || p.Get("X-Auto-Response-Suppress") == "") {
+		notice := strings.HasPrefix(strings.Trim(p.Get("From"), `"`), "Postroom")
+		if notice {
+			l.counts["notices"]++
+		}
+		if notice && (!auto || p.Get("Precedence") == "" || p.Get("X-Auto-Response-Suppress") == "") {
 			l.broken(pLoop, "a notice to %v does not say that it is automatic", t.To)
 		}
 		for _, to := range t.To {
@@ -417,6 +441,9 @@ func (l *lab) machines() {
 				l.broken(pLoop, "an automatic mail went to %s:\n%s", to, t.Raw)
 			}
 		}
+	}
+	if l.counts["notices"] == 0 {
+		l.broken(pDoubt, "nobody was told anything")
 	}
 	l.counts["mails into the mailbox"], l.counts["mails out"] = in, len(all)
 	if len(all) > 2*in+200 {

@@ -74,6 +74,7 @@ type wrote struct {
 	to        []string // an answer's true recipients; of a mail its other readers
 	at        time.Time
 	machine   bool
+	loose     bool // it says by no id which mail it answers
 	mustHold  bool
 	uncertain bool // its author was asked whether it is to go once more
 	released  bool // its author sent it after all
