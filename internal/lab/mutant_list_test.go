@@ -49,6 +49,7 @@ var mutants = []mutant{
 		f.Conversation, f.Reason = f.Address, ByReplyAddress
 `, ``},
 	{"traces find nothing", "threads/match.go", `f.Conversation, f.Reason = byTraces(ix, n, m, at)`, `f.Reason = ByNothing`},
+	{"what comes behind its answer is another conversation", "threads/match.go", `if conv := byAncestor(ix, m); conv != 0 {`, `if conv := byAncestor(ix, m); false && conv != 0 {`},
 	{"a mail seen twice is two", "threads/twin.go", `if k.Header == m.HeaderDigest && k.Header != "" && body {`, `if false && k.Header == m.HeaderDigest && k.Header != "" && body {`},
 	{"our own mail is somebody's", "threads/classify.go", `	if !n.Ours(m.Sender().Addr) {
 		return Known{}, false

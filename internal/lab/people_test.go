@@ -212,6 +212,9 @@ func (l *lab) customerReplies(f *found, t *talk) {
 		}
 	}
 	mail.Cc = strings.Join(w.to, ", ")
+	if f.who == t.customer && strings.Contains(t.subject, "your offer") && l.chance(0.2) {
+		mail.InReplyTo, mail.References = "", nil // only her subject and her words tell
+	}
 	if l.chance(0.15) {
 		mail.HTML = "<p>Ref: " + w.stamp + "</p>\n<p>some words</p>\n<blockquote>" + f.HTML + "</blockquote>\n"
 	}
@@ -249,6 +252,9 @@ func (l *lab) bounce() {
 			"--b\r\n\r\nSil: %s\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.two.example\r\n\r\n"+
 			"Final-Recipient: rfc822; %s\r\nAction: %s\r\nStatus: 5.0.0\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: %s\r\n\r\n--b--\r\n",
 			t.From, l.clientID("x@two.example"), w.stamp, t.To[0], action, p.Get("Message-ID"))
+		if l.chance(0.5) { // only the address it comes to tells which mail it is of
+			raw = strings.Replace(raw, "Content-Type: text/rfc822-headers\r\n\r\nMessage-ID: "+p.Get("Message-ID")+"\r\n", "\r\n", 1)
+		}
 		l.counts["bounces "+action]++
 		if action == "failed" {
 			a.lost = true

@@ -240,6 +240,9 @@ func (l *lab) crash() {
 	if l.chance(0.7) {
 		l.newTalk() // so that there is something to be in the middle of
 	}
+	if l.chance(0.5) { // the relay has it, and has not said so yet
+		defer l.world.FailSMTP(servers.SMTPFault{Stage: servers.AtAccepted, Times: -1, Delay: 10 * time.Second}).Remove()
+	}
 	time.Sleep(l.between(0, 4*time.Second)) // no synctest.Wait: in the middle of it
 	copied := l.cfg.State.Dir + ".crash"
 	err := l.svc.Store().Update(func(*store.Tx) error {
