@@ -45,9 +45,7 @@ var mutants = []mutant{
 
 	// Threading.
 	{"In-Reply-To and References say nothing", "threads/match.go", `	f.Reference, reason, f.Answers = byIDs(ix, m)`, `	reason = ByNothing`},
-	{"a reply address finds nothing", "threads/match.go", `	case f.Address != 0:
-		f.Conversation, f.Reason = f.Address, ByReplyAddress
-`, ``},
+	{"a bounce address finds nothing", "threads/match.go", `if t.OutID != "" && f.OutID == "" {`, `if false && t.OutID != "" && f.OutID == "" {`},
 	{"traces find nothing", "threads/match.go", `f.Conversation, f.Reason = byTraces(ix, n, m, at)`, `f.Reason = ByNothing`},
 	{"what comes behind its answer is another conversation", "threads/match.go", `if conv := byAncestor(ix, m); conv != 0 {`, `if conv := byAncestor(ix, m); false && conv != 0 {`},
 	{"a mail seen twice is two", "threads/twin.go", `if k.Header == m.HeaderDigest && k.Header != "" && body {`, `if false && k.Header == m.HeaderDigest && k.Header != "" && body {`},
