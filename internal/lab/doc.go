@@ -18,7 +18,17 @@
 // the shortest history that still breaks a promise; mutants_test.go breaks the
 // service on purpose and asks whether the referee notices. wire_test.go gives
 // each connection its speed, same_test.go runs one world several times, and
-// death_test.go kills the real program at its system calls.
+// death_test.go kills the real program at its system calls (strace_test.go runs
+// it under strace). powercut_test.go makes images of what a power cut leaves of
+// its state directory (image_test.go is the disk), and lets it go on from them;
+// disk_test.go strikes the calls of a script over a store (script_test.go);
+// damage_test.go starts the program on directories that are not as they were.
+// Their long forms are
+//
+//	go test ./internal/lab -run 'TestDeath$' -death.all -timeout 40m
+//	go test ./internal/lab -run 'TestPowerCut$' -power.images 3000 -power.cuts 60 -timeout 20m
+//	go test ./internal/lab -run TestPowerCutBehindFailedSync -power.failed 40 -timeout 20m
+//	go test ./internal/lab -run TestDiskFaults -disk.all -timeout 20m
 //
 //	go test ./internal/lab -seed N -days D -count K
 //

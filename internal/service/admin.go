@@ -71,6 +71,9 @@ func (s *Service) live() admin.Live {
 	}
 	w.mu.Unlock()
 	l.Problems = w.problems()
+	if err := s.st.Trouble(); err != nil {
+		l.Problems = append(l.Problems, fmt.Sprintf("the disk of %s: %v", s.cfg.State.Dir, err))
+	}
 	return l
 }
 

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,19 +50,33 @@ type Service struct {
 }
 
 // New opens the state and builds the stages; nothing runs yet. Close must be
-// called in the end. Errors wrap store.ErrInUse and store.ErrNewer.
+// called in the end. Errors wrap store.ErrInUse, store.ErrNewer,
+// store.ErrForeign and store.ErrDamaged.
 func New(cfg *config.Config, seams Seams) (*Service, error) {
 	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}, alarms: make(chan store.InAlarm, 4)}
+	if err := store.CheckOwner(cfg.State.Dir, owner(cfg)); err != nil {
+		return nil, err
+	}
 	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
 	if err != nil {
 		return nil, err
 	}
 	s.st = st
+	if err := st.SetOwner(owner(cfg)); err != nil {
+		st.Close()
+		return nil, err
+	}
 	if err := s.build(); err != nil {
 		st.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// owner names the mailbox: by the address people write to, whatever server it
+// lies on, and the folder.
+func owner(cfg *config.Config) string {
+	return strings.ToLower(cfg.Support.Address) + " " + cfg.IMAP.Folder
 }
 
 func (s *Service) build() error {

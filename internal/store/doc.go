@@ -13,7 +13,7 @@
 // What is not as it was written is told and refused, as far as it can be told
 // from the end of a process or of the power: a journal that goes on behind a
 // record that cannot be read, or from a newer file; a file with a page that is
-// none, or with less pages than it had; a file, key or segment that is gone. What is refused is
+// none, or with less pages than it had; a file or key that is gone. What is refused is
 // left as it is. An error of a sync is told by the kernel once: what it was for
 // is written again, never just synced again.
 //

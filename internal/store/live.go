@@ -158,6 +158,7 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := s.recover(); err != nil {
+		s.trouble.note(&s.trouble.journal, err)
 		return nil, err
 	}
 	l.notes.begin()
@@ -168,7 +169,9 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	if l.notes.empty() {
 		return tx, nil
 	}
-	if err := s.keep(sync); err != nil {
+	err := s.keep(sync)
+	s.trouble.note(&s.trouble.journal, err)
+	if err != nil {
 		return nil, err
 	}
 	if sync {
@@ -185,6 +188,7 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	if l.journal.end >= fullJournal || l.changes >= manyChanges {
 		if err := s.checkpoint(); err != nil {
 			// What was asked for is durable in the journal all the same.
+			s.trouble.note(&s.trouble.journal, err)
 			s.log.Error("the state file cannot be brought up to date; trying again", "err", err)
 		}
 	}

@@ -51,6 +51,7 @@ func (sp *spool) unlink(seg uint64) error {
 type Segment struct {
 	sp    *spool
 	carry *carriage
+	s     *Store
 	id    uint64
 	f     *os.File
 	w     *bufio.Writer
@@ -63,9 +64,10 @@ func (s *Store) NewSegment() (*Segment, error) {
 	id := s.spool.next.Add(1) - 1
 	f, err := os.OpenFile(s.spool.path(id)+".new", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
+		s.trouble.note(&s.trouble.spool, err)
 		return nil, fmt.Errorf("beginning spool segment %d: %w", id, err)
 	}
-	return &Segment{sp: s.spool, carry: &s.live.carry, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
+	return &Segment{s: s, sp: s.spool, carry: &s.live.carry, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
 }
 
 // Append copies r into the segment and returns where it lies. After an error
@@ -77,6 +79,9 @@ func (g *Segment) Append(r io.Reader) (Ref, error) {
 	ref := Ref{Segment: g.id, Offset: g.size, Length: n}
 	g.size += n
 	if err != nil {
+		if werr := g.w.Flush(); werr != nil { // it was not the reader
+			g.s.trouble.note(&g.s.trouble.spool, werr)
+		}
 		return ref, fmt.Errorf("writing spool segment %d: %w", g.id, err)
 	}
 	return ref, nil
@@ -123,6 +128,7 @@ func (g *Segment) Commit() error {
 	if err == nil && octets == nil {
 		err = syncDir(g.sp.dir)
 	}
+	g.s.trouble.note(&g.s.trouble.spool, err)
 	if err != nil {
 		err = fmt.Errorf("committing spool segment %d: %w", g.id, err)
 		if rerr := os.Remove(g.sp.path(g.id) + ".new"); !errors.Is(rerr, os.ErrNotExist) {
@@ -240,6 +246,30 @@ func (s *Store) sweep() error {
 			}
 		}
 		s.spool.next.Store(last + 1)
+		return s.missing(counts)
+	})
+}
+
+// missing tells of segments that are gone though something refers to them. What
+// lies there is still in the mailbox, and nothing else has to wait for it.
+func (s *Store) missing(counts *bucket) error {
+	gone, first := 0, ""
+	err := counts.ForEach(func(k, _ []byte) error {
+		path := s.spool.path(binary.BigEndian.Uint64(k))
+		_, err := os.Stat(path)
+		if !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if gone++; gone == 1 {
+			first = path
+		}
 		return nil
 	})
+	if err != nil || gone == 0 {
+		return err
+	}
+	s.trouble.gone = fmt.Errorf("%d files of the spool are gone, %s first: put them back from a backup and start again; "+
+		"the mails in them cannot be sent, and are still in the mailbox: `postroom outbox list` names them", gone, first)
+	s.log.Error("files of the spool are gone", "err", s.trouble.gone)
+	return nil
 }

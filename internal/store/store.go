@@ -59,6 +59,7 @@ type Store struct {
 	key      []byte
 	spool    *spool
 	live     live
+	trouble  trouble
 	deflate  *flate.Writer // used in transactions that write
 	wakeLock sync.Mutex
 	wakes    map[string][]chan struct{}

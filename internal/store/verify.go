@@ -15,7 +15,7 @@ import (
 // is. It reads in one transaction: for a stopped service, and for tests at
 // their end.
 func (s *Store) Verify() []error {
-	v := &verifier{pending: map[string]bool{}, holds: map[string]threads.ID{}, refs: map[uint64]uint64{}}
+	v := &verifier{pending: map[string]bool{}, holds: map[string]threads.ID{}, refs: map[uint64]uint64{}, ends: map[uint64]int64{}}
 	v.add(s.View(func(tx *Tx) error {
 		v.conversations(tx)
 		v.openings(tx)
@@ -37,6 +37,7 @@ type verifier struct {
 
 	refs  map[uint64]uint64 // references found, by segment
 	count map[uint64]uint64 // references counted
+	ends  map[uint64]int64  // how long a segment must be, in octets
 }
 
 func (v *verifier) add(err error) {
@@ -104,7 +105,7 @@ func (v *verifier) references(tx *Tx) {
 	v.add(err)
 	for _, h := range holds {
 		if h.OutID == "" {
-			v.refs[h.Raw.Segment]++
+			v.ref(h.Raw)
 		}
 		if v.holds[h.ID] != h.Conversation {
 			v.addf("held mail %s: conversation %d does not know it", h.ID, h.Conversation)
@@ -119,7 +120,7 @@ func (v *verifier) references(tx *Tx) {
 		if err := decode(data, &ref); err != nil {
 			return err
 		}
-		v.refs[ref.Segment]++
+		v.ref(ref)
 		if !v.pending[string(k)] {
 			v.addf("raw mail of event %x is kept for nobody", k)
 		}
@@ -131,7 +132,7 @@ func (v *verifier) references(tx *Tx) {
 	}
 	v.add(tx.EachOut(func(m OutMail) error {
 		for _, ref := range m.Sources {
-			v.refs[ref.Segment]++
+			v.ref(ref)
 		}
 		return nil
 	}))
@@ -140,14 +141,14 @@ func (v *verifier) references(tx *Tx) {
 	for _, c := range chores {
 		if c.Append != nil {
 			for _, ref := range c.Append.Sources {
-				v.refs[ref.Segment]++
+				v.ref(ref)
 			}
 		}
 	}
 	v.add(tx.EachWanted(func(w Wanted) error {
 		for _, m := range w.Mails[min(w.Sent, len(w.Mails)):] {
 			if m.Here {
-				v.refs[m.Raw.Segment]++
+				v.ref(m.Raw)
 			}
 		}
 		return nil
@@ -169,12 +170,17 @@ func (v *verifier) references(tx *Tx) {
 	}
 }
 
+func (v *verifier) ref(ref Ref) {
+	v.refs[ref.Segment]++
+	v.ends[ref.Segment] = max(v.ends[ref.Segment], ref.Offset+ref.Length)
+}
+
 func (v *verifier) mail(r InboxRecord) {
 	if r.Mail != nil {
-		v.refs[r.Mail.Raw.Segment]++
+		v.ref(r.Mail.Raw)
 	}
 	if r.Fetched != nil && r.Fetched.Event != 0 && r.Fetched.Why == "" {
-		v.refs[r.Fetched.Raw.Segment]++
+		v.ref(r.Fetched.Raw)
 	}
 }
 
@@ -255,11 +261,14 @@ func (v *verifier) ledger(tx *Tx) {
 	}
 }
 
-// segments: the files are those that are counted.
+// segments: the files are those that are counted, and long enough.
 func (v *verifier) segments(s *Store) {
 	for seg := range v.count {
-		if _, err := os.Stat(s.spool.path(seg)); err != nil {
+		info, err := os.Stat(s.spool.path(seg))
+		if err != nil {
 			v.addf("spool segment %d: %w", seg, err)
+		} else if info.Size() < v.ends[seg] {
+			v.addf("spool segment %d: %s is cut short: it has %d octets, and must have %d", seg, s.spool.path(seg), info.Size(), v.ends[seg])
 		}
 	}
 }

@@ -115,4 +115,13 @@ func TestVerifyFinds(t *testing.T) {
 			t.Errorf("verify says %v", found)
 		}
 	})
+	t.Run("a segment cut short", func(t *testing.T) {
+		s := whole(t)
+		if err := os.Truncate(s.spool.path(1), 5); err != nil {
+			t.Fatal(err)
+		}
+		if found := s.Verify(); len(found) != 1 || !strings.Contains(found[0].Error(), "5 octets, and must have 6") {
+			t.Errorf("verify says %v", found)
+		}
+	})
 }

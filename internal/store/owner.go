@@ -1,0 +1,45 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrForeign says that a state directory is of another mailbox.
+var ErrForeign = errors.New("the state is of another mailbox")
+
+// ownerName is the file that says in words whose state this is.
+const ownerName = "mailbox"
+
+// CheckOwner refuses a state directory that is of another mailbox than owner,
+// a line in words. It changes nothing; a directory that says nothing belongs to
+// everybody. The error wraps ErrForeign.
+func CheckOwner(dir, owner string) error {
+	path := filepath.Join(dir, ownerName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("looking whose state this is: %w", err)
+	}
+	if got := strings.TrimSpace(string(data)); got != "" && got != owner {
+		return fmt.Errorf("%s is the state of %q, and the configuration names %q: give it a state.dir of its own; "+
+			"if it is the same mailbox under another name, remove %s: %w", dir, got, owner, path, ErrForeign)
+	}
+	return nil
+}
+
+// SetOwner says whose state this is.
+func (s *Store) SetOwner(owner string) error {
+	path := filepath.Join(s.dir, ownerName)
+	if data, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(data)) == owner {
+		return nil
+	}
+	if err := writeDurably(path, []byte(owner+"\n")); err != nil {
+		return fmt.Errorf("writing whose state this is: %w", err)
+	}
+	return nil
+}
