@@ -30,11 +30,49 @@ func saidTraces(text, base, person string) []Trace {
 	if len(runs) == 0 {
 		return nil
 	}
-	list, key := []Trace{trace(traceQuote, topic)}, AddressKey(person)
+	list, key := []Trace{saidTrace(traceQuote, topic)}, AddressKey(person)
 	for _, r := range runs {
-		list = append(list, trace(traceQuote, topic, r), trace(traceOwn, topic, r, key))
+		list = append(list, saidTrace(traceQuote, topic, r), saidTrace(traceOwn, topic, r, key))
 	}
 	return list
+}
+
+// saidTrace is a trace of what was said under a topic. Those of one topic begin
+// alike, so that they lie together in an index and are written at one place.
+func saidTrace(kind byte, topic string, parts ...string) Trace {
+	of, what := trace(kind, topic), trace(kind, append([]string{topic}, parts...)...)
+	return of[:1+topicOctets] + what[1:len(what)-topicOctets]
+}
+
+// topicOctets of a trace are those of its topic.
+const topicOctets = 6
+
+// sayings is what was said under a topic.
+type sayings struct {
+	ix    Index
+	topic string
+	old   bool // some of it by a version that made plain traces of it
+}
+
+func saidUnder(ix Index, topic string) sayings {
+	return sayings{ix, topic, len(ix.Traces(trace(traceQuote, topic))) > 0}
+}
+
+// in finds the conversations a trace was left in.
+func (s sayings) in(kind byte, parts ...string) []ID {
+	list := s.ix.Traces(saidTrace(kind, s.topic, parts...))
+	if !s.old {
+		return list
+	}
+	old := s.ix.Traces(trace(kind, append([]string{s.topic}, parts...)...))
+	all := slices.DeleteFunc(slices.Clone(old), func(conv ID) bool { return slices.Contains(list, conv) })
+	all = append(all, list...)
+	return all[max(0, len(all)-MaxTraced):]
+}
+
+// by reports whether something was said in a conversation.
+func (s sayings) by(conv ID, parts ...string) bool {
+	return slices.Contains(s.in(traceQuote, parts...), conv)
 }
 
 // quotes reports whether a mail quotes, in lines marked as quotation, a whole
@@ -42,12 +80,12 @@ func saidTraces(text, base, person string) []Trace {
 // that is kept of one. Less may be a phrase both happen to use, and who quotes
 // herself need not answer anybody.
 func quotes(ix Index, m *Mail, person string, conv ID) bool {
-	topic := topicOf(m.SubjectBase)
+	said := saidUnder(ix, topicOf(m.SubjectBase))
 	n := 0
 	for _, r := range sampleRuns(markedLines(m.Text), askedRuns) {
-		said := ix.Traces(trace(traceQuote, topic, r))
-		common := len(said) == MaxTraced // many conversations have it
-		if !common && slices.Contains(said, conv) && len(ix.Traces(trace(traceOwn, topic, r, AddressKey(person)))) == 0 {
+		in := said.in(traceQuote, r)
+		common := len(in) == MaxTraced // many conversations have it
+		if !common && slices.Contains(in, conv) && len(said.in(traceOwn, r, AddressKey(person))) == 0 {
 			n++
 		}
 	}
@@ -58,14 +96,14 @@ func quotes(ix Index, m *Mail, person string, conv ID) bool {
 // in a conversation. Where no text was read, of history, nobody can tell.
 func foreign(ix Index, m *Mail, conv ID) bool {
 	runs := sampleRuns(markedLines(m.Text), askedRuns)
-	topic := topicOf(m.SubjectBase)
-	if len(runs) < toldRuns || !slices.Contains(ix.Traces(trace(traceQuote, topic)), conv) {
+	said := saidUnder(ix, topicOf(m.SubjectBase))
+	if len(runs) < toldRuns || !said.by(conv) {
 		return false
 	}
-	said := func(r string) bool { return slices.Contains(ix.Traces(trace(traceQuote, topic, r)), conv) }
+	known := func(r string) bool { return said.by(conv, r) }
 	// Of a long exchange the sample may hold nothing but lines that say who
 	// wrote when: what stands in the outermost quotation is asked for itself.
-	return !slices.ContainsFunc(runs, said) && !slices.ContainsFunc(sampleRuns(outerLines(m.Text), askedRuns), said)
+	return !slices.ContainsFunc(runs, known) && !slices.ContainsFunc(sampleRuns(outerLines(m.Text), askedRuns), known)
 }
 
 // outerLines are the lines of the quotation that is not itself quoted.

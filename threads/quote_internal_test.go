@@ -55,3 +55,45 @@ func TestFoldText(t *testing.T) {
 		}
 	}
 }
+
+// TestOldTraces: a text of which an earlier version left the traces is known
+// again in a quotation, like one of today.
+func TestOldTraces(t *testing.T) {
+	text := "The printer on the second floor burns whenever somebody prints more than twenty pages of anything at all."
+	m := &Mail{SubjectBase: "Printer burning", Text: "> " + text}
+	topic := topicOf(m.SubjectBase)
+	for name, make := range map[string]func(kind byte, parts ...string) Trace{
+		"today":  func(kind byte, parts ...string) Trace { return saidTrace(kind, topic, parts...) },
+		"before": func(kind byte, parts ...string) Trace { return trace(kind, append([]string{topic}, parts...)...) },
+	} {
+		ix := NewMemIndex()
+		list := []Trace{make(traceQuote)}
+		for _, r := range sampleRuns(text, keptRuns) {
+			list = append(list, make(traceQuote, r), make(traceOwn, r, AddressKey("jane@client.example")))
+		}
+		if err := leave(ix, list, 7, monday); err != nil {
+			t.Fatal(err)
+		}
+		if !quotes(ix, m, "joe@client.example", 7) || quotes(ix, m, "jane@client.example", 7) || quotes(ix, m, "joe@client.example", 8) {
+			t.Errorf("%s: the quotation is not known for what it is", name)
+		}
+		if foreign(ix, m, 7) || foreign(ix, m, 8) || !foreign(ix, &Mail{SubjectBase: m.SubjectBase, Text: "> " + strings.ToUpper(strings.Repeat(text[20:60]+" weather ", 9))}, 7) {
+			t.Errorf("%s: what is foreign is not known", name)
+		}
+	}
+}
+
+// TestSaidTogether: what was said under one topic lies together in an index.
+func TestSaidTogether(t *testing.T) {
+	list := saidTraces(strings.Repeat("The printer burns whenever somebody prints. ", 9), "Printer burning", "jane@client.example")
+	kinds := map[string]int{}
+	for _, tr := range list {
+		if len(tr) != 17 {
+			t.Fatalf("a trace of %d octets", len(tr))
+		}
+		kinds[string(tr[:1+topicOctets])]++
+	}
+	if len(kinds) != 2 || len(list) < 9 {
+		t.Errorf("%d traces at %d places", len(list), len(kinds))
+	}
+}
