@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"runtime/debug"
-	"sync"
 
 	"postroom/internal/message"
 	"postroom/internal/store"
@@ -24,6 +23,7 @@ const (
 	// Other mail is read from the spool, again and again.
 	smallMail  = 256 << 10
 	heldAtOnce = 6 << 20
+	sideBySide = 16 // mails taken from the disk together, up to the size of a small one
 )
 
 // reading is one mail being read, or the headers of a range of old mail. What
@@ -32,71 +32,95 @@ type reading struct {
 	letter *letter            // nil for old mail
 	old    []*message.Message // of a range of old mail
 	raw    *store.Raw         // nil when the mail is held in memory
-	held   int64              // octets of it
+	octets []byte             // of one that is
+	held   int64              // how many there are
 	err    error
 	wait   bool // the error is the store's: the mail may be had later
 	done   chan struct{}
 }
 
-// library reads mails and keeps those that were read ahead. Only the
-// gateway's goroutine calls its methods.
-type library struct {
-	st    *store.Store
-	names threads.Names
-	ahead map[uint64]*reading // by record
-	held  int64
-	wg    sync.WaitGroup
-
-	mu      sync.Mutex
-	waiting []func() // what is to be read, oldest first
-	readers int      // how many read
-}
-
-func newLibrary(st *store.Store, names threads.Names) *library {
-	return &library{st: st, names: names, ahead: map[uint64]*reading{}}
-}
-
-// ask has f called by one of the readers. They end when nothing waits.
-func (lib *library) ask(f func()) {
-	lib.mu.Lock()
-	defer lib.mu.Unlock()
-	lib.waiting = append(lib.waiting, f)
-	if lib.readers < readers {
-		lib.readers++
-		lib.wg.Go(lib.serve)
-	}
-}
-
-func (lib *library) serve() {
-	for {
-		lib.mu.Lock()
-		if len(lib.waiting) == 0 {
-			lib.readers--
-			lib.mu.Unlock()
-			return
+// begin starts to read the mails of records, which are not nil where there is
+// something to read. Small mails that lie side by side are taken from the disk
+// together.
+func (lib *library) begin(records []store.InboxRecord) []*reading {
+	list := make([]*reading, len(records))
+	var side []*reading
+	for i, r := range records {
+		switch {
+		case !legible(r):
+		case r.Mail == nil:
+			list[i] = lib.beginOld(r.History.Mails)
+		default:
+			rd := lib.reading(r.Mail)
+			if len(side) > 0 && !adjoins(side, rd) {
+				lib.beginSide(side)
+				side = nil
+			}
+			list[i], side = rd, append(side, rd)
 		}
-		f := lib.waiting[0]
-		lib.waiting = lib.waiting[1:]
-		lib.mu.Unlock()
-		f()
 	}
+	if len(side) > 0 {
+		lib.beginSide(side)
+	}
+	return list
 }
 
-// begin starts to read the mail of a record.
-func (lib *library) begin(r store.InboxRecord) *reading {
-	if r.Mail == nil {
-		return lib.beginOld(r.History.Mails)
-	}
-	rd := &reading{letter: &letter{uid: r.Mail.UID, ref: r.Mail.Raw, cut: r.Mail.Cut, size: r.Mail.FullSize}, done: make(chan struct{})}
-	if n := r.Mail.Raw.Length; n <= smallMail && lib.held+n <= heldAtOnce {
+// reading makes room for a mail.
+func (lib *library) reading(m *store.InMail) *reading {
+	rd := &reading{letter: &letter{uid: m.UID, ref: m.Raw, cut: m.Cut, size: m.FullSize}, done: make(chan struct{})}
+	if n := m.Raw.Length; n <= smallMail && lib.held+n <= heldAtOnce {
 		rd.held = n
 		lib.held += n
 	}
-	lib.ask(func() {
-		defer close(rd.done)
-		rd.err = rd.read(lib)
-	})
 	return rd
+}
+
+// adjoins reports whether a mail can be taken from the disk with those of a
+// list.
+func adjoins(list []*reading, rd *reading) bool {
+	first, last, ref := list[0].letter.ref, list[len(list)-1].letter.ref, rd.letter.ref
+	return len(list) < sideBySide && list[0].held > 0 && rd.held > 0 && ref.Segment == last.Segment &&
+		ref.Offset == last.Offset+last.Length && ref.Offset+ref.Length-first.Offset <= smallMail
+}
+
+// beginSide starts to read mails that adjoin, or one.
+func (lib *library) beginSide(list []*reading) {
+	if list[0].held == 0 {
+		lib.ask(func() {
+			list[0].open(lib.st)
+			list[0].finish(lib.names)
+		})
+		return
+	}
+	lib.ask(func() {
+		octets, wait, err := lib.octets(list)
+		for _, rd := range list {
+			if rd.err, rd.wait = err, wait; err == nil {
+				n := rd.letter.ref.Length
+				rd.octets, octets = octets[:n:n], octets[n:]
+			}
+			rd.finish(lib.names)
+		}
+	})
+}
+
+// octets takes mails that adjoin from the disk. wait says of an error that they
+// may be had later.
+func (lib *library) octets(list []*reading) (octets []byte, wait bool, err error) {
+	ref := list[0].letter.ref
+	for _, rd := range list[1:] {
+		ref.Length += rd.letter.ref.Length
+	}
+	raw, err := lib.st.OpenRaw(ref)
+	if err != nil {
+		return nil, comesBack(err), err
+	}
+	defer raw.Close() // it was only read
+	octets = make([]byte, ref.Length)
+	if _, err := io.ReadFull(raw, octets); err != nil {
+		return nil, false, fmt.Errorf("reading the mail: %w", err)
+	}
+	return octets, false, nil
 }
 
 // beginOld starts to read the headers of old mail.
@@ -117,119 +141,39 @@ func (lib *library) beginOld(mails []store.HistoryHeader) *reading {
 	return rd
 }
 
-// legible reports whether a record has something to be read.
-func legible(r store.InboxRecord) bool {
-	return r.Mail != nil || r.History != nil && !r.History.Again && !r.History.Also && len(r.History.Mails) > 0
-}
-
-// lookAhead starts to read what comes behind a record.
-func (lib *library) lookAhead(seq uint64) error {
-	var next []store.InboxRecord
-	err := lib.st.View(func(tx *store.Tx) (err error) {
-		next, err = tx.InboxAfter(seq, batchSize)
-		return err
-	})
+// open opens a mail that is not held in memory: it is read from the spool again
+// and again.
+func (rd *reading) open(st *store.Store) {
+	raw, err := st.OpenRaw(rd.letter.ref)
 	if err != nil {
-		return err
-	}
-	for _, r := range next {
-		if _, have := lib.ahead[r.Seq]; !have && legible(r) {
-			lib.ahead[r.Seq] = lib.begin(r)
-		}
-		if r.History != nil {
-			break // a range is much
-		}
-	}
-	return nil
-}
-
-// letters returns what is to be read of the records, nil where there is
-// nothing.
-// Call the function it returns when they are not needed any more.
-func (lib *library) letters(records []store.InboxRecord) ([]*reading, func(), error) {
-	readings := make([]*reading, len(records))
-	for i, r := range records {
-		if !legible(r) {
-			continue
-		}
-		if rd := lib.ahead[r.Seq]; rd != nil && (rd.letter == nil || rd.letter.ref == r.Mail.Raw) {
-			readings[i] = rd
-			delete(lib.ahead, r.Seq)
-			continue
-		}
-		readings[i] = lib.begin(r)
-	}
-	closeAll := func() {
-		for _, rd := range readings {
-			lib.put(rd)
-		}
-	}
-	var first error
-	for i, rd := range readings {
-		if rd == nil {
-			continue
-		}
-		<-rd.done
-		switch {
-		case rd.err == nil || first != nil:
-		case rd.wait:
-			first = rd.err
-		default:
-			first = &recordError{records[i].Seq, rd.err}
-		}
-	}
-	return readings, closeAll, first
-}
-
-// put takes a mail back.
-func (lib *library) put(rd *reading) {
-	if rd == nil {
+		rd.err, rd.wait = err, comesBack(err)
 		return
 	}
-	<-rd.done
-	lib.held -= rd.held
-	if rd.raw != nil {
-		rd.raw.Close() // it was only read
-	}
+	rd.raw = raw
 }
 
-// close takes back what was read ahead and not needed.
-func (lib *library) close() {
-	for seq, rd := range lib.ahead {
-		lib.put(rd)
-		delete(lib.ahead, seq)
-	}
-	lib.wg.Wait()
-}
+// comesBack reports an error in opening a mail that waiting may cure.
+func comesBack(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
 
-// read reads the mail. Reading never fails by design; should it panic all
-// the same, that is this one mail's end, not the service's.
-func (rd *reading) read(lib *library) (err error) {
-	raw, err := lib.st.OpenRaw(rd.letter.ref)
-	if err != nil {
-		rd.wait = !errors.Is(err, fs.ErrNotExist) // waiting will not bring that back
-		return err
+// finish reads the mail, unless it could not be had, and says that it is done.
+// Reading never fails by design; should it panic all the same, that is this one
+// mail's end, not the service's.
+func (rd *reading) finish(names threads.Names) {
+	defer close(rd.done)
+	if rd.err != nil {
+		return
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("reading the mail: panic: %v\n%s", p, debug.Stack())
+			rd.err = fmt.Errorf("reading the mail: panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if rd.held == 0 {
-		rd.raw = raw
-		if rd.letter.msg, err = readWhole(raw); err == nil {
-			rd.letter.msg.Mail.Foresee(lib.names)
-		}
-		return err
+	if rd.raw == nil {
+		rd.letter.msg = message.Read(message.Octets(rd.octets))
+	} else if rd.letter.msg, rd.err = readWhole(rd.raw); rd.err != nil {
+		return
 	}
-	defer raw.Close()
-	octets := make([]byte, rd.held)
-	if _, err := io.ReadFull(raw, octets); err != nil {
-		return fmt.Errorf("reading the mail: %w", err)
-	}
-	rd.letter.msg = message.Read(message.Octets(octets))
-	rd.letter.msg.Mail.Foresee(lib.names)
-	return nil
+	rd.letter.msg.Mail.Foresee(names)
 }
 
 // readWhole reads a mail. Reading never fails, but the disk may: then what was
