@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -255,7 +256,10 @@ func (b *batch) kind(m meta) int {
 func (b *batch) bodies() error {
 	var err error
 	for range bodyTries {
-		err = b.s.sections(b.missing(), &wholeBody, b.receive)
+		before := maps.Clone(b.done)
+		if err = b.s.sections(b.missing(), &wholeBody, b.receive); errors.Is(err, errOtherMessage) {
+			b.done = before
+		}
 		missing := b.missing()
 		if broken(err) || len(missing) == 0 {
 			return err

@@ -83,7 +83,7 @@ func (y *Syncer) open(ctx context.Context, mode TLSMode) (*session, error) {
 		return nil, err
 	}
 	conn := &quietConn{Conn: raw, quiet: y.cfg.Timeout, write: y.cfg.Timeout}
-	s := &session{conn: conn, timeout: y.cfg.Timeout, news: make(chan struct{}, 1)}
+	s := &session{conn: conn, timeout: y.cfg.Timeout, news: make(chan struct{}, 1), uidBehind: &y.uidBehind}
 	s.stop = context.AfterFunc(ctx, func() { raw.Close() })
 	if err := s.greet(dctx, mode, y.tlsConfig(), y.cfg.MaxLine); err != nil {
 		err = s.explain(err)
@@ -108,7 +108,7 @@ func (y *Syncer) tlsConfig() *tls.Config {
 
 func (s *session) greet(ctx context.Context, mode TLSMode, tlsCfg *tls.Config, maxLine int64) error {
 	opts := &imapclient.Options{
-		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: s.hear},
+		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: s.hear, Fetch: s.stray},
 	}
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)

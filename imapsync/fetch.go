@@ -39,12 +39,23 @@ var historyFields = [...]string{
 	"Date", "Auto-Submitted", "Precedence", "List-Id", "Thread-Topic", "Thread-Index",
 }
 
-// fetch runs one FETCH, one at a time: two at once block each other. f is
-// called for each message and reads all the items it wants.
-func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(*imapclient.FetchMessageData) error) error {
+// fetch runs one FETCH. f is called for each message, with its UID or 0 where
+// that is one of the items, reads all the items it wants, and returns the UID.
+func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(uint32, *imapclient.FetchMessageData) (uint32, error)) error {
+	if s.uidBehind.Load() && len(items.BodySection) > 0 {
+		return s.fetchByNumber(uids, items, f)
+	}
+	return s.fetchSet(uidSet(uids), items, func(msg *imapclient.FetchMessageData) error {
+		_, err := f(0, msg)
+		return err
+	})
+}
+
+// fetchSet is one command, one at a time: two at once block each other.
+func (s *session) fetchSet(set imap.NumSet, items *imap.FetchOptions, f func(*imapclient.FetchMessageData) error) error {
 	s.conn.arm(s.timeout)
 	defer s.conn.arm(0)
-	cmd := s.c.Fetch(uidSet(uids), items)
+	cmd := s.c.Fetch(set, items)
 	defer cmd.Close()
 	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 		if err := f(msg); err != nil {
@@ -53,7 +64,7 @@ func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(*imapcli
 		}
 	}
 	if err := cmd.Close(); err != nil {
-		return fmt.Errorf("fetching UIDs %s: %w", uidSet(uids), err)
+		return fmt.Errorf("fetching %s: %w", set, err)
 	}
 	return nil
 }
@@ -63,7 +74,7 @@ func (s *session) fetch(uids []uint32, items *imap.FetchOptions, f func(*imapcli
 // of flags, which a FETCH by UID cannot be told from.
 func (s *session) metadata(uids []uint32) (map[uint32]meta, error) {
 	found := make(map[uint32]meta, len(uids))
-	err := s.fetch(uids, s.described(), func(msg *imapclient.FetchMessageData) error {
+	err := s.fetchSet(uidSet(uids), s.described(), func(msg *imapclient.FetchMessageData) error {
 		if m := readMeta(msg); m.uid != 0 && m.size >= 0 {
 			found[m.uid] = m
 		}
@@ -98,11 +109,11 @@ func (m *meta) take(item imapclient.FetchItemData) {
 }
 
 // sections fetches one section of each message and hands it to f as a stream,
-// in whatever order the server has. A section that is NIL is left out.
+// in whatever order the server has. A section that is NIL is left out. After
+// errOtherMessage all f was handed counts for nothing.
 func (s *session) sections(uids []uint32, section *imap.FetchItemBodySection, f func(uint32, imap.LiteralReader) error) error {
 	items := &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{section}}
-	return s.fetch(uids, items, func(msg *imapclient.FetchMessageData) error {
-		uid := uint32(0)
+	return s.fetch(uids, items, func(uid uint32, msg *imapclient.FetchMessageData) (uint32, error) {
 		for item := msg.Next(); item != nil; item = msg.Next() {
 			switch item := item.(type) {
 			case imapclient.FetchItemDataUID:
@@ -112,11 +123,11 @@ func (s *session) sections(uids []uint32, section *imap.FetchItemBodySection, f 
 					continue
 				}
 				if err := f(uid, item.Literal); err != nil {
-					return err
+					return uid, err
 				}
 			}
 		}
-		return nil
+		return uid, nil
 	})
 }
 
@@ -134,13 +145,13 @@ func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error
 	items := &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true,
 		BodySection: []*imap.FetchItemBodySection{section}}
 	found := make(map[uint32]oldMail, len(uids))
-	err := s.fetch(uids, items, func(msg *imapclient.FetchMessageData) error {
-		old, whole := oldMail{meta: meta{size: -1}}, false
+	err := s.fetch(uids, items, func(uid uint32, msg *imapclient.FetchMessageData) (uint32, error) {
+		old, whole := oldMail{meta: meta{uid: uid, size: -1}}, false
 		for item := msg.Next(); item != nil; item = msg.Next() {
 			if body, ok := item.(imapclient.FetchItemDataBodySection); ok && body.Literal != nil {
 				var err error
 				if old.header, err = readHeader(body.Literal, limit); err != nil {
-					return s.gaveUp(old.uid, err)
+					return old.uid, s.gaveUp(old.uid, err)
 				}
 				whole = true
 				continue
@@ -150,7 +161,7 @@ func (s *session) headers(uids []uint32, limit int64) (map[uint32]oldMail, error
 		if whole && old.uid != 0 {
 			found[old.uid] = old
 		}
-		return nil
+		return old.uid, nil
 	})
 	return found, err
 }

@@ -69,7 +69,7 @@ func (l *liar) serve(c net.Conn) {
 		}
 		line = strings.TrimRight(line, "\r\n")
 		tag, rest, _ := strings.Cut(line, " ")
-		rest = strings.TrimPrefix(rest, "UID ")
+		rest, byUID := strings.CutPrefix(rest, "UID ")
 		cmd, args, _ := strings.Cut(rest, " ")
 		cmd = strings.ToUpper(cmd)
 		l.mu.Lock()
@@ -80,6 +80,9 @@ func (l *liar) serve(c net.Conn) {
 			if _, err := in.ReadString('\n'); err != nil {
 				return
 			}
+		}
+		if cmd == "FETCH" && !byUID {
+			args = l.byNumber(args)
 		}
 		untagged, tagged := l.answer(cmd, args)
 		cut := cmd == "LOGOUT"
@@ -167,6 +170,20 @@ func (l *liar) wanted(criteria string) (list []uint32) {
 	return list
 }
 
+// byNumber names the messages of a FETCH by UID.
+func (l *liar) byNumber(args string) string {
+	set, items, _ := strings.Cut(args, " ")
+	numbers := &liar{uids: make([]uint32, len(l.uids))}
+	for i := range numbers.uids {
+		numbers.uids[i] = uint32(i + 1)
+	}
+	var uids []string
+	for _, n := range numbers.wanted("UID " + set) {
+		uids = append(uids, strconv.FormatUint(uint64(l.uids[n-1]), 10))
+	}
+	return strings.Join(uids, ",") + " " + items
+}
+
 func (l *liar) fetch(uid uint32, items string) string {
 	data := raw(int(uid))
 	head, _, _ := strings.Cut(string(data), "\r\n\r\n")
@@ -184,6 +201,8 @@ func (l *liar) fetch(uid uint32, items string) string {
 	switch {
 	case strings.Contains(items, "BODY.PEEK[]"):
 		out = append(out, fmt.Sprintf("BODY[] {%d}\r\n%s", len(data), data))
+	case strings.Contains(items, "BODY.PEEK[HEADER.FIELDS"):
+		out = append(out, fmt.Sprintf("BODY[HEADER.FIELDS (FROM)] {%d}\r\n%s", len(head), head))
 	case strings.Contains(items, "BODY.PEEK[HEADER]"):
 		out = append(out, fmt.Sprintf("BODY[HEADER] {%d}\r\n%s", len(head), head))
 	}

@@ -326,7 +326,7 @@ func (h *haul) bring(f store.Fetch, m meta) error {
 			return err
 		}
 	}
-	came := false
+	came, before := false, len(h.done)
 	err := h.s.sections([]uint32{m.uid}, &wholeBody, func(uid uint32, lit imap.LiteralReader) error {
 		if uid != m.uid || came {
 			return nil
@@ -348,6 +348,9 @@ func (h *haul) bring(f store.Fetch, m meta) error {
 		h.settle(f, store.InFetched{UID: store.UID{Folder: h.chosen, Validity: h.valid, UID: uid}, Raw: ref})
 		return nil
 	})
+	if errors.Is(err, errOtherMessage) {
+		h.done = h.done[:before]
+	}
 	if err == nil && !came {
 		err = fmt.Errorf("fetching uid %d: %w", m.uid, errNotDelivered)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -15,7 +16,7 @@ import (
 const maxUIDs = 20_000_000
 
 // session is one authenticated connection. It belongs to one goroutine; only
-// hear is called by another.
+// hear and stray are called by others.
 type session struct {
 	conn    *quietConn
 	line    *lineConn
@@ -25,6 +26,9 @@ type session struct {
 	news    chan struct{} // the server announced something; holds one
 	stop    func() bool   // ends the watch over the context
 	noIdle  bool          // the server refused IDLE
+	// uidBehind: the server names a message's UID behind its octets. It is the
+	// same for all sessions.
+	uidBehind *atomic.Bool
 }
 
 // hear runs in the client's reading goroutine and must not block.

@@ -42,6 +42,7 @@ type Syncer struct {
 
 	// plainUntil is until when STARTTLS is known not to work, in Unix nanoseconds.
 	plainUntil atomic.Int64
+	uidBehind  atomic.Bool // see uidbehind.go
 	// entered is closed when the first login to the followed folder is over,
 	// one way or the other. Until then there is no other: a server starts a
 	// process for each, and new mail comes first.

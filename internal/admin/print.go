@@ -249,6 +249,10 @@ func (p Printer) Audit(a *Audit) error {
 		}
 		fmt.Fprintf(&b, "  missing  %s\n", cell(uid.String(), p.width()-11))
 	}
+	if len(a.Missing) > 0 {
+		p.para(&b, "  remedy   ", "           ", "the server gave these messages numbers that had been passed; "+
+			"move each out of its folder and back: it gets a new number, and is read")
+	}
 	for i, x := range a.Broken {
 		if i == maxMissing {
 			fmt.Fprintf(&b, "  and %d more\n", len(a.Broken)-maxMissing)

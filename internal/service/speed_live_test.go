@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func BenchmarkSpeedTLS(b *testing.B) {
 // from when a bare idling client is told of it until it is durable here, and
 // until its copy has left for the engineer.
 func BenchmarkSpeedLatency(b *testing.B) {
-	const mails = 100
+	mails := *speedLive
 	r := newSpeedRig(b, speedMails(3000))
 	r.seed(10)
 	svc := r.service("latency", "")
@@ -184,6 +185,9 @@ func BenchmarkSpeedLatency(b *testing.B) {
 	b.ReportMetric(ms(quantile(durable, 0.99)), "durable99_ms")
 	b.ReportMetric(ms(median(sent)), "left_ms")
 	b.ReportMetric(ms(quantile(sent, 0.99)), "left99_ms")
+	slices.Sort(durable)
+	slices.Sort(sent)
+	b.Logf("the slowest: durable %v, left %v", durable[max(0, mails-5):], sent[max(0, mails-5):])
 }
 
 func drain[T any](c <-chan T) {

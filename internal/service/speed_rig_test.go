@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -235,8 +236,9 @@ func (s *sink) data(in *bufio.Reader) bool {
 	return true
 }
 
-// quantile is the value below which that part of the list lies.
+// quantile is the smallest value that at least that part of the list does not
+// exceed.
 func quantile(list []time.Duration, q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }

@@ -15,6 +15,7 @@ import (
 var (
 	speedHistory = flag.Int("speed.history", 100_000, "old mails in the mailbox of the speed benchmarks")
 	speedBulk    = flag.Int("speed.bulk", 10_000, "new mails in the bulk benchmark")
+	speedLive    = flag.Int("speed.live", 200, "mails of the latency benchmark")
 	speedRounds  = flag.Int("speed.rounds", 3, "interleaved rounds of bare client and Postroom")
 )
 
