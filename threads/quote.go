@@ -129,12 +129,10 @@ func markedLines(text string) string {
 	return b.String()
 }
 
-// foldText keeps the letters and digits of a text, in one case, and where
-// words begin. Every ideograph and kana is a word.
-func foldText(text string) (runes []rune, starts []int) {
+// foldText appends the letters and digits of a text, in one case, to runes, and
+// where words begin to starts. Every ideograph and kana is a word.
+func foldText(text string, runes []rune, starts []int) ([]rune, []int) {
 	inWord := false
-	runes = make([]rune, 0, min(len(text), textRunes))
-	starts = make([]int, 0, cap(runes)/5)
 	for _, r := range text {
 		folded, counts, word := foldRune(r)
 		if !counts {
@@ -173,7 +171,11 @@ func sampleRuns(text string, n int) []string {
 		hash uint64
 		at   int
 	}
-	runes, starts := foldText(text)
+	var room struct { // on the stack: this is done for every mail
+		runes  [textRunes]rune
+		starts [textRunes / 4]int
+	}
+	runes, starts := foldText(text, room.runes[:0], room.starts[:0])
 	least := make([]run, 0, n+1)
 	for _, at := range starts {
 		if at+runLetters > len(runes) {

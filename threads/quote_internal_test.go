@@ -28,7 +28,7 @@ func TestSampleRuns(t *testing.T) {
 }
 
 func sortedRuns(text string, n int) []string {
-	runes, starts := foldText(text)
+	runes, starts := foldText(text, nil, nil)
 	starts = slices.DeleteFunc(starts, func(at int) bool { return at+runLetters > len(runes) })
 	hash := func(at int) uint64 { return hashRunes(runes[at : at+runLetters]) }
 	slices.SortStableFunc(starts, func(a, b int) int { return cmp.Compare(hash(a), hash(b)) })
@@ -49,7 +49,7 @@ func TestFoldText(t *testing.T) {
 		"ab日c":                "ab日c [0 2]",
 		"\u0663 \u00aa\u00df": "\u0663\u00aa\u00df [0 1]",
 	} {
-		runes, starts := foldText(text)
+		runes, starts := foldText(text, nil, nil)
 		if got := fmt.Sprint(string(runes), " ", starts); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}

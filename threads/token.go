@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -51,22 +53,32 @@ type Token struct {
 // Minter makes tokens and ids from the instance key: the same question has
 // the same answer, also after a crash, and nobody without the key can guess
 // it. The zero Minter must not be used.
-type Minter struct{ key []byte }
+type Minter struct {
+	macs *sync.Pool // of hash.Hash: the key is worked into each once
+}
 
 // NewMinter returns a Minter for a key of at least 16 octets.
-func NewMinter(key []byte) Minter { return Minter{key: key} }
+func NewMinter(key []byte) Minter {
+	return Minter{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
 
 func (m Minter) letters(purpose byte, parts ...any) string {
-	h := hmac.New(sha256.New, m.key)
+	h := m.macs.Get().(hash.Hash)
+	defer m.macs.Put(h)
+	h.Reset()
 	text := utf8.AppendRune(make([]byte, 0, 128), rune(purpose))
 	for _, p := range parts {
-		s := fmt.Sprint(p)
+		s, ok := p.(string)
+		if !ok {
+			s = fmt.Sprint(p)
+		}
 		text = append(text, 0)
 		text = strconv.AppendInt(text, int64(len(s)), 10)
 		text = append(append(text, ':'), s...)
 	}
 	h.Write(text)
-	enc := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil))
+	var sum [sha256.Size]byte
+	enc := base32.StdEncoding.EncodeToString(h.Sum(sum[:0]))
 	return strings.ToLower(enc[:tokenLetters])
 }
 

@@ -259,15 +259,10 @@ func (m *Message) rawField(f Field) (string, error) {
 	if n, err := m.src.ReadAt(raw, f.Offset); n < len(raw) {
 		return "", fmt.Errorf("reading the field at octet %d: %w", f.Offset, err)
 	}
-	var out bytes.Buffer
-	w := bufio.NewWriter(&out)
-	t := &toCRLF{}
-	t.feed(w, raw)
-	t.end(w)
-	if err := w.Flush(); err != nil {
+	text, err := inLines(raw)
+	if err != nil {
 		return "", fmt.Errorf("reading the field at octet %d: %w", f.Offset, err)
 	}
-	text := out.String()
 	if !strings.HasSuffix(text, "\r\n") {
 		text += "\r\n"
 	}
@@ -275,6 +270,21 @@ func (m *Message) rawField(f Field) (string, error) {
 		return "", nil
 	}
 	return text, nil
+}
+
+// inLines is a text whose lines end in CRLF, whatever they ended in.
+func inLines(raw []byte) (string, error) {
+	ends := bytes.Count(raw, []byte("\r\n"))
+	if bytes.Count(raw, []byte{'\n'}) == ends && bytes.Count(raw, []byte{'\r'}) == ends {
+		return string(raw), nil
+	}
+	var out bytes.Buffer
+	w := bufio.NewWriter(&out)
+	t := &toCRLF{}
+	t.feed(w, raw)
+	t.end(w)
+	err := w.Flush()
+	return out.String(), err
 }
 
 // safeField reports whether text is exactly one field of that name: ASCII,

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"bytes"
 	"strings"
 
 	"postroom/threads"
@@ -45,7 +44,7 @@ func (r *Recipe) foresee(header string, e *entity) {
 	if !ok {
 		return
 	}
-	m := readHeaderOnly(bytes.NewReader([]byte(strings.TrimRight(header, "\r\n") + "\r\n\r\n")))
+	m := readHeaderOnly(Octets(strings.TrimRight(header, "\r\n") + "\r\n\r\n"))
 	m.Mail.BodyDigest = bodyDigest(sums)
 	m.Mail.Size = r.Size()
 	r.sent = &m.Mail
