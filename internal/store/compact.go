@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"time"
+
+	"postroom/threads"
 )
 
 // compactVersion is the version octet of records that are written and read for
@@ -95,6 +97,59 @@ func (o Outcome) write(w *recordWriter) bool {
 func (o *Outcome) read(r *recordReader) {
 	o.Kind, o.Conversation, o.Event = OutcomeKind(r.text()), r.number(), int(r.number())
 	o.Class, o.Note = r.text(), r.text()
+}
+
+func (o OpenConversation) write(w *recordWriter) bool {
+	w.text(o.Owner)
+	w.number(oneIf(o.Waits))
+	w.number(oneIf(o.Unanswered))
+	w.number(oneIf(o.Pending))
+	w.date(o.Since)
+	return true
+}
+
+func (o *OpenConversation) read(r *recordReader) {
+	o.Owner = r.text()
+	o.Waits, o.Unanswered, o.Pending, o.Since = r.number() > 0, r.number() > 0, r.number() > 0, r.date()
+}
+
+func (c Chore) write(w *recordWriter) bool {
+	if c.Append != nil || c.Tries < 0 {
+		return false
+	}
+	w.number(c.Seq)
+	c.UID.write(w)
+	w.text(string(c.Kind))
+	w.date(c.At)
+	w.number(uint64(c.Tries))
+	return true
+}
+
+func (c *Chore) read(r *recordReader) {
+	c.Seq = r.number()
+	c.UID.read(r)
+	c.Kind, c.At, c.Tries = ChoreKind(r.text()), r.date(), int(r.number())
+}
+
+// tokenRecord is a token as it is stored.
+type tokenRecord struct{ threads.Token }
+
+func (t tokenRecord) write(w *recordWriter) bool {
+	if t.Generation < 0 {
+		return false
+	}
+	w.number(uint64(t.Kind))
+	w.text(t.Engineer)
+	w.number(uint64(t.Conversation))
+	w.number(uint64(t.Generation))
+	w.text(t.OutID)
+	w.text(t.Hold)
+	return true
+}
+
+func (t *tokenRecord) read(r *recordReader) {
+	t.Kind, t.Engineer, t.Conversation = threads.TokenKind(r.number()), r.text(), threads.ID(r.number())
+	t.Generation, t.OutID, t.Hold = int(r.number()), r.text(), r.text()
 }
 
 // The kinds of inbox records that are compact.

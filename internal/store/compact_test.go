@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"postroom/threads"
 )
 
 // fullOf is a value with nothing left zero.
@@ -34,6 +36,14 @@ func TestCompact(t *testing.T) {
 	} {
 		roundTrip(t, rec)
 	}
+	roundTrip(t, fullOf[OpenConversation](t))
+	roundTrip(t, OpenConversation{})
+	roundTrip(t, tokenRecord{fullOf[threads.Token](t)})
+	roundTrip(t, tokenRecord{})
+	chore := fullOf[Chore](t)
+	chore.Append = nil // likewise
+	roundTrip(t, chore)
+	roundTrip(t, Chore{})
 	vouched := fullOf[InMail](t)
 	data, err := encode(InboxRecord{Mail: &vouched})
 	if err != nil || data[0] != recordVersion {

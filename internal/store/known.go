@@ -75,7 +75,7 @@ func tokenKey(token string) []byte {
 // file does not give them away, and looking one up takes no time that tells
 // anything of it.
 func (tx *Tx) AddToken(token string, t threads.Token) error {
-	return tx.put(bTokens, tokenKey(token), t)
+	return tx.put(bTokens, tokenKey(token), tokenRecord{t})
 }
 
 // HasToken reports whether a token is recorded.
@@ -107,9 +107,10 @@ func (ix *Index) failed(err error) {
 
 // Token implements threads.Index.
 func (ix *Index) Token(token string) (threads.Token, bool) {
-	var t threads.Token
-	ok, err := ix.tx.get(bTokens, tokenKey(token), &t)
+	var record tokenRecord
+	ok, err := ix.tx.get(bTokens, tokenKey(token), &record)
 	ix.failed(err)
+	t := record.Token
 	if t.Conversation == 0 || !ok || err != nil {
 		return t, ok && err == nil
 	}

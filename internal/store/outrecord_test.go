@@ -31,6 +31,8 @@ func filled(t testing.TB, v reflect.Value, n *int) {
 		v.SetInt(int64(*n) << 20)
 	case reflect.Uint64:
 		v.SetUint(uint64(*n) << 40)
+	case reflect.Uint8:
+		v.SetUint(uint64(100 + *n))
 	case reflect.Uint32:
 		v.SetUint(uint64(*n) << 16)
 	case reflect.Pointer:
