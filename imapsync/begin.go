@@ -17,7 +17,7 @@ func (f *follower) begin(s *session, data *imap.SelectData) error {
 	}
 	first, start := next, startDate{}
 	switch begin := f.y.cfg.Start; {
-	case f.isAlso: // what lies there is nobody's business
+	case f.isAlso, f.isPast: // what lies there is nobody's business, or was handled
 	case begin.All:
 		first = 1
 	case !begin.Date.IsZero():

@@ -1,6 +1,7 @@
 package imapsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type follower struct {
 	folder string // "" until the name of the Sent folder is known
 	isSent bool
 	isAlso bool   // a further folder
+	isPast bool   // where the mail of closed conversations lies: it has history alone
 	missed string // why a further folder could not be looked at, when that was last said
 
 	cur   store.Cursor
@@ -170,14 +172,14 @@ func (f *follower) open(s *session) error {
 			return err
 		}
 		if f.folder = name; name == f.y.cfg.Folder {
-			return errSameFolder
+			return cmp.Or(f.nothingLost(), errSameFolder)
 		}
 	}
 	data, err := s.choose(f.folder, f.isSent)
 	if err != nil {
 		if f.isSent && !broken(err) {
 			if there, lookErr := s.exists(f.folder); lookErr == nil && !there {
-				return errNoFolder
+				return cmp.Or(f.nothingLost(), errNoFolder)
 			}
 		}
 		return err
@@ -185,7 +187,10 @@ func (f *follower) open(s *session) error {
 	if data.UIDValidity == 0 {
 		return fmt.Errorf("selecting %q: the server gives no UIDVALIDITY, so messages cannot be told apart", f.folder)
 	}
-	return f.place(s, data)
+	if err := f.place(s, data); err != nil {
+		return err
+	}
+	return f.fixWindow(s, data)
 }
 
 // place finds where reading goes on.

@@ -52,6 +52,9 @@ func (f *follower) look(ctx context.Context, s *session) error {
 	if f.isAlso {
 		return nil
 	}
+	if err := f.rereadDone(); err != nil {
+		return err
+	}
 	return f.caughtUp(began)
 }
 

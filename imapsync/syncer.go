@@ -34,6 +34,7 @@ type Syncer struct {
 	inbox  *follower
 	sent   *follower
 	also   []*follower // further folders
+	past   *follower   // nil where closed conversations stay
 	up     atomic.Bool // the followed folder is selected
 	asked  *fetcher
 	// shut says that the followed folder's last login was refused. No other
@@ -63,6 +64,10 @@ func New(log *slog.Logger, cfg Config, st *store.Store,
 	y.sent = newFollower(y, y.cfg.SentFolder)
 	y.sent.isSent = true
 	y.also = y.further()
+	if c := y.cfg.ClosedFolder; c != "" && c != y.cfg.Folder {
+		y.past = newFollower(y, c)
+		y.past.isPast = true
+	}
 	y.asked = &fetcher{y: y, wake: st.Wake(store.WakeFetch)}
 	return y
 }
@@ -80,6 +85,7 @@ func (y *Syncer) Run(ctx context.Context) error {
 	wg.Go(func() { y.sent.follow(ctx) })
 	wg.Go(func() { y.watchAlso(ctx) })
 	wg.Go(func() { y.asked.follow(ctx) })
+	wg.Go(func() { y.readPast(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -103,6 +109,9 @@ func (y *Syncer) CatchUp(ctx context.Context) error {
 	}
 	if err := y.lookAlso(ctx); err != nil {
 		y.log.Warn("looking at the further folders", "err", err) // the next time will do
+	}
+	if err := y.importPast(ctx); err != nil {
+		y.log.Warn("reading the mail of closed conversations", "err", err)
 	}
 	return y.asked.catchUp(ctx)
 }

@@ -38,6 +38,7 @@ type Conversation struct {
 	Customer    Address   `json:"customer"`
 	Linked      ID        `json:"linked,omitempty"`
 	Into        ID        `json:"into,omitempty"` // the conversation it is part of now
+	Era         string    `json:"era,omitempty"`  // in which its ids and tokens are made
 	Opened      time.Time `json:"opened"`
 	Updated     time.Time `json:"updated"`
 	ClosedAt    time.Time `json:"closed_at,omitzero"`
@@ -181,7 +182,7 @@ func (c Conversation) Apply(e Event) Conversation {
 	switch b := e.Body.(type) {
 	case Opened:
 		c.Subject, c.SubjectBase, c.Customer, c.Linked = b.Subject, b.SubjectBase, b.Customer, b.Linked
-		c.Opened, c.State = e.At, StateOpen
+		c.Opened, c.State, c.Era = e.At, StateOpen, b.Era
 		if b.History {
 			c.State = StateHistory
 		}
@@ -337,6 +338,10 @@ func (c Conversation) heard(e Event, b Received) Conversation {
 		return c
 	}
 	h := heardIn(e.N, e.At, b)
+	if b.History && c.Customer.Addr == "" { // so far it had mail of ours alone
+		c.Customer = b.From
+		c.Participants = withAddress(c.Participants, b.From)
+	}
 	h.Customer = c.customerOf(h)
 	if b.History { // imported newest first: it is older than all there is
 		c.Mails = append([]Heard{h}, c.Mails...)

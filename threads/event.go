@@ -41,6 +41,7 @@ type (
 		Linked      ID      `json:"linked,omitempty"`  // the old conversation it continues
 		History     bool    `json:"history,omitempty"` // it was there before us; nobody is assigned
 		Split       ID      `json:"split,omitempty"`   // the conversation whose mail it was
+		Era         string  `json:"era,omitempty"`     // in which its ids and tokens are made; see Minter.In
 		// Generations are those of the engineers' tokens there, which count here.
 		Generations map[string]int `json:"generations,omitempty"`
 	}
@@ -327,6 +328,7 @@ const (
 	WhySealed    Why = "encrypted" // we cannot read it, so we cannot clean it
 	WhyUnfit     Why = "unfit"     // no mail can be made of it, such as one to nobody
 	WhyUncertain Why = "uncertain" // it may have gone out; no copy can prove it
+	WhyLost      Why = "lost"      // it came before the state was put back from a backup, and may have gone out then
 )
 
 func (Opened) kind() string    { return "opened" }

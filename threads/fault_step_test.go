@@ -47,7 +47,7 @@ func TestOutgoingNamesAreUnique(t *testing.T) {
 	take(r.reply(aliceKey, nil)) // she tries once more, at once
 	take(failed())
 	take(failed())
-	hold := HoldID(7, r.c.N+1)
+	hold := HoldID(7, r.c.N+1, "")
 	take(r.reply(aliceKey, func(_ *Mail, in *MailIn) { in.Draft = &Draft{Findings: []string{"a token"}, Final: true} }))
 	in := ReleaseIn{Hold: hold, By: aliceKey, Author: aliceKey, Mail: from(aliceKey), Answers: 2, Draft: &Draft{Findings: []string{"a token"}, Final: true}}
 	take(r.step(in))

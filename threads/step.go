@@ -11,6 +11,7 @@ type World struct {
 	Now      time.Time
 	Names    Names
 	Minter   Minter
+	Era      string // in which conversations are opened and mails named; see Minter.In
 	Rotation *Rotation
 	Leave    Leave
 	Absent   Absences  // what Leave is made of
@@ -190,6 +191,18 @@ func Step(c Conversation, in Input, w World) (Conversation, Result, error) {
 		s.absorb(in)
 	case PartIn:
 		s.part(in)
+	case LostIn:
+		s.lost(in)
+	case LostAnswersIn:
+		for _, a := range in.Answers {
+			s.lostAnswer(a, s.newest())
+		}
+	case AdminNoteIn:
+		s.adminNote(in.By)
+	case LostReplyIn:
+		s.exposed(in.Author, in.Mail)
+	case LostNoteIn:
+		s.event(Noted{Author: in.Author, MessageID: in.MessageID})
 	case AdminIn:
 		if err := s.admin(in); err != nil {
 			return c, Result{}, err
@@ -240,7 +253,15 @@ func (s *step) effect(e Effect) { s.r.Effects = append(s.r.Effects, e) }
 // outID names an outgoing mail after its conversation, the event it follows
 // from and its place among the effects: the same after a crash.
 func (s *step) outID() string {
-	return fmt.Sprintf("%d.%d.%d", s.c.ID, s.c.N, len(s.r.Effects))
+	return InEra(fmt.Sprintf("%d.%d.%d", s.c.ID, s.c.N, len(s.r.Effects)), s.w.Era)
+}
+
+// InEra is a name as it is in an era.
+func InEra(name, era string) string {
+	if era == "" {
+		return name
+	}
+	return name + "." + era
 }
 
 // notify names notices apart from other mail: a notice is no event, so the
@@ -253,7 +274,7 @@ func (s *step) notify(n Notify) {
 func (s *step) mail(in MailIn) {
 	fresh := s.c.N == 0
 	if fresh {
-		s.event(Opened{Subject: in.Mail.Subject, SubjectBase: in.Mail.SubjectBase, Customer: s.w.Names.Person(in.Mail), Linked: in.Found.Conversation})
+		s.event(Opened{Subject: in.Mail.Subject, SubjectBase: in.Mail.SubjectBase, Customer: s.w.Names.Person(in.Mail), Linked: in.Found.Conversation, Era: s.w.Era})
 	}
 	for _, engineer := range in.Authority.Burn {
 		s.event(Burnt{Engineer: engineer, Why: "a mail of " + in.Mail.Sender().Key() + " carries it"})

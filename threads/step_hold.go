@@ -5,8 +5,14 @@ import (
 	"slices"
 )
 
-// HoldID names a held mail after its conversation and event.
-func HoldID(conv ID, event int) string { return fmt.Sprintf("%d-%d", conv, event) }
+// HoldID names a held mail after its conversation, its event, and the era.
+func HoldID(conv ID, event int, era string) string {
+	id := fmt.Sprintf("%d-%d", conv, event)
+	if era != "" {
+		id += "-" + era
+	}
+	return id
+}
 
 // heldAt is the event at which the mail of this name was held; 0 for one that
 // was held in another conversation, of which this one knows no event.
@@ -24,7 +30,7 @@ func heldAt(conv ID, hold string) int {
 // from no such address, that is whose token it carries.
 func (s *step) hold(in MailIn, why Why, reason string) {
 	a := in.Authority
-	id := HoldID(s.c.ID, s.c.N+1)
+	id := HoldID(s.c.ID, s.c.N+1, s.w.Era)
 	asked := a.Engineer
 	if _, there := s.w.Rotation.Engineer(a.Owner); asked == "" && there {
 		asked = a.Owner
@@ -80,7 +86,7 @@ func HeldAs(in MailIn, why Why) Held {
 // uncertain asks the author of an answer whether it is to be sent again: it
 // may have gone out, and a second copy is hers to decide.
 func (s *step) uncertain(in UncertainIn) {
-	id := HoldID(s.c.ID, s.c.N+1)
+	id := HoldID(s.c.ID, s.c.N+1, s.w.Era)
 	reason := "the connection broke off while it was being handed to the relay, so it may or may not have reached " + in.Recipient
 	n := s.event(HeldBack{Hold: id, Asked: in.Author, Reason: reason, Kind: WhyUncertain})
 	s.effect(Keep{Hold: id, Asked: in.Author, Why: WhyUncertain, Reason: reason, Proven: true, Engineer: in.Author, OutID: in.OutID})
@@ -179,7 +185,7 @@ func (s *step) stays(in ReleaseIn, why Why, reason string) {
 func (s *step) holdAnew(in ReleaseIn, reason string) {
 	since := heldAt(s.c.ID, in.Hold)
 	s.event(Settled{Hold: in.Hold, By: in.By, How: "held anew"})
-	id := HoldID(s.c.ID, s.c.N+1)
+	id := HoldID(s.c.ID, s.c.N+1, s.w.Era)
 	n := s.event(HeldBack{
 		Hold: id, Asked: in.By, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: WhyStale,
 	})

@@ -258,7 +258,7 @@ func (s *step) part(in PartIn) {
 	if h, ok := from.HeardAt(in.Event); ok && s.w.Names.Ours(customer.Addr) && len(h.Reply) > 0 {
 		customer = h.Reply[0]
 	}
-	s.event(Opened{Subject: r.Subject, SubjectBase: base, Customer: customer, Split: from.ID, Generations: from.burnt()})
+	s.event(Opened{Subject: r.Subject, SubjectBase: base, Customer: customer, Split: from.ID, Generations: from.burnt(), Era: s.w.Era})
 	pending := slices.Contains(from.Pending, in.Event)
 	n := s.event(Carried{From: from.ID, Event: in.Event, At: in.At, Customer: customer, Received: &r, Pending: pending, Waits: true})
 	s.effect(Carry{From: from.ID, Event: in.Event, To: n, Pending: pending})

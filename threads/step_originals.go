@@ -28,7 +28,7 @@ func (FetchOriginals) effect() {}
 // owns it for having asked, and a closed one stays closed.
 func (s *step) originals(who, by string) {
 	n := s.event(OriginalsAsked{For: who, By: by})
-	s.effect(FetchOriginals{OutID: fmt.Sprintf("%d.%d.o", s.c.ID, n), For: who, Event: n})
+	s.effect(FetchOriginals{OutID: InEra(fmt.Sprintf("%d.%d.o", s.c.ID, n), s.w.Era), For: who, Event: n})
 }
 
 func (s *step) askOriginals(o order) { s.originals(o.engineer, o.engineer) }

@@ -62,6 +62,20 @@ func NewMinter(key []byte) Minter {
 	return Minter{&sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
 }
 
+// In returns the Minter of an era: what it makes is another Minter's secret. A
+// state that lost what happened in it begins an era, so that nothing it makes
+// anew is what it made before of something else. "" is the first one.
+func (m Minter) In(era string) Minter {
+	if era == "" {
+		return m
+	}
+	h := m.macs.Get().(hash.Hash)
+	defer m.macs.Put(h)
+	h.Reset()
+	h.Write([]byte("era\x00" + era))
+	return NewMinter(h.Sum(nil))
+}
+
 func (m Minter) letters(purpose byte, parts ...any) string {
 	h := m.macs.Get().(hash.Hash)
 	defer m.macs.Put(h)
@@ -165,6 +179,19 @@ func (n Names) TokenID(m Minter, engineer string, conv ID, generation int) strin
 // MailID is the Message-ID of the outgoing mail with this outbox id.
 func (n Names) MailID(m Minter, outID string) string {
 	return n.id(idMail, m.letters(idMail, outID))
+}
+
+// MailForm reports whether an id looks like the Message-ID of a mail of ours,
+// RootForm like the root id of a conversation. Anyone can write such an id.
+func (n Names) MailForm(id string) bool { return n.hasForm(id, idMail) }
+
+// RootForm is MailForm of root ids.
+func (n Names) RootForm(id string) bool { return n.hasForm(id, idRoot) }
+
+func (n Names) hasForm(id string, kind byte) bool {
+	id = strings.ToLower(id)
+	end := "@" + n.Domain + ">"
+	return len(id) == 3+tokenLetters+len(end) && strings.HasPrefix(id, "<"+string(rune(kind))+".") && strings.HasSuffix(id, end)
 }
 
 // InternalID reports whether an id is of the kinds that only engineers may

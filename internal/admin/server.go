@@ -32,6 +32,7 @@ const maxCalls = 16
 // Config is what the server draws on.
 type Config struct {
 	Version string
+	Answers string      // the folder of saved answers, for backups; "" for none
 	Live    func() Live // how the stages are; from any goroutine, and must not block
 	Asker   Asker       // acts on requests that change something
 	Mailbox Lister      // for audit; nil where there is none

@@ -35,6 +35,7 @@ const (
 
 	VerbAudit  = "audit"
 	VerbReload = "reload"
+	VerbBackup = "backup"
 	VerbProbe  = "probe"
 
 	VerbRotationStatus = "rotation-status"
@@ -75,6 +76,7 @@ func verbs() map[string]verb {
 
 		VerbAudit:  {run: (*Server).audit},
 		VerbReload: {run: (*Server).reload},
+		VerbBackup: {run: (*Server).backup},
 		VerbProbe:  {run: (*Server).probe},
 
 		VerbRotationStatus: {run: (*Server).rotationStatus},

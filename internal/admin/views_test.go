@@ -179,7 +179,7 @@ func TestExport(t *testing.T) {
 	r.engineer(2, alice, "<a2@acme.example>", "Hi Joe", func(in *threads.MailIn) {
 		in.Authority = threads.Authority{Engineer: alice, Doubt: threads.WhyUnproven, Reason: "no token"}
 	})
-	hold := threads.HoldID(2, 5)
+	hold := threads.HoldID(2, 5, "")
 	r.step(2, threads.ReleaseIn{Hold: hold, By: alice, Author: alice, Draft: &threads.Draft{},
 		Mail: &threads.Mail{MessageID: "<a2@acme.example>", From: []threads.Address{{Addr: alice}}}}, "Hi Joe")
 	// One report about two recipients.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"postroom/internal/store"
@@ -15,6 +16,7 @@ import (
 const (
 	VerbAssign    = "assign"    // conversation, who
 	VerbClose     = "close"     // conversation
+	VerbNote      = "note"      // conversation, text
 	VerbOriginals = "originals" // conversation, who: an engineer, or an admin's address
 	VerbRelease   = "release"   // hold
 	VerbDiscard   = "discard"   // hold
@@ -27,6 +29,8 @@ const (
 	VerbOutDrop  = "outbox-drop"  // out: it is given up
 	VerbAway     = "away"         // who, until (optional): the engineer is off duty
 	VerbBack     = "back"         // who: the engineer's absence that is not in the file ends
+
+	VerbTrustReset = "trust-reset" // who: mail from her need not be vouched for any more
 )
 
 // Ask puts an admin's request into the inbox and waits until it has been
@@ -98,21 +102,21 @@ func (g *Gateway) answer(id string, err error) {
 }
 
 func (b *batch) asked(req store.AdminRequest) error {
+	if b.g.restoring() {
+		return errors.New("the state was put back from a backup, and the mailbox is still being read again; nothing is changed by hand until that is done")
+	}
 	switch req.Verb {
 	case VerbAssign, VerbClose, VerbOriginals:
-		n, err := strconv.ParseUint(req.Args["conversation"], 10, 64)
-		if err != nil {
-			return fmt.Errorf("%q is no conversation number", req.Args["conversation"])
-		}
-		c, ok, err := b.tx.Conversation(threads.ID(n))
-		if err == nil && !ok {
-			err = fmt.Errorf("there is no conversation %d", n)
-		}
+		c, err := b.namedConversation(req)
 		if err != nil {
 			return err
 		}
 		_, _, err = b.step(c, threads.AdminIn{By: req.By, Verb: req.Verb, Engineer: req.Args["who"]}, nil)
 		return err
+	case VerbNote:
+		return b.adminNote(req)
+	case VerbTrustReset:
+		return b.resetTrust(req.Args["who"])
 	case VerbRelease, VerbDiscard:
 		return b.adminHold(req)
 	case VerbAway, VerbBack:
@@ -125,6 +129,39 @@ func (b *batch) asked(req store.AdminRequest) error {
 		return b.retry(req.Args["aside"])
 	}
 	return fmt.Errorf("%q is no request this version knows", req.Verb)
+}
+
+func (b *batch) namedConversation(req store.AdminRequest) (c threads.Conversation, err error) {
+	n, err := strconv.ParseUint(req.Args["conversation"], 10, 64)
+	if err != nil {
+		return c, fmt.Errorf("%q is no conversation number", req.Args["conversation"])
+	}
+	c, ok, err := b.tx.Conversation(threads.ID(n))
+	if err == nil && !ok {
+		err = fmt.Errorf("there is no conversation %d", n)
+	}
+	return c, err
+}
+
+// adminNote keeps an admin's note and sends it to the colleagues it is for. Its
+// text is there before the step, since notices quote it.
+func (b *batch) adminNote(req store.AdminRequest) error {
+	c, err := b.namedConversation(req)
+	if err != nil {
+		return err
+	}
+	if c.Into != 0 {
+		return fmt.Errorf("conversation %d is part of conversation %d now", c.ID, c.Into)
+	}
+	text := strings.TrimSpace(strings.ReplaceAll(req.Args["text"], "\r\n", "\n"))
+	if text == "" {
+		return errors.New("the note is empty")
+	}
+	if err := b.tx.SetText(c.ID, c.N+1, text); err != nil {
+		return err
+	}
+	_, _, err = b.step(c, threads.AdminNoteIn{By: req.By}, nil)
+	return err
 }
 
 // adminPresence puts an engineer off duty or on duty again.

@@ -132,7 +132,7 @@ func (b *batch) outcome(req store.AdminRequest, cause error) error {
 
 // tellAdmin sends one admin one paragraph.
 func (b *batch) tellAdmin(admin, words, name string) error {
-	outID := "told." + name
+	outID := b.inEra("told." + name)
 	if !b.rot.IsAdmin(admin) || len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
 		return nil // who asked over the socket reads its answer there
 	}

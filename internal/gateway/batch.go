@@ -23,10 +23,12 @@ type batch struct {
 	absent threads.Absences
 	rot    *threads.Rotation
 	picked bool
-	orders []order
-	open   []*store.Raw
-	heard  heard
-	after  []func() // log lines and answers, told only once it is true
+
+	restored store.Restored
+	orders   []order
+	open     []*store.Raw
+	heard    heard
+	after    []func() // log lines and answers, told only once it is true
 }
 
 // letter is a mail in hand: its raw octets, open, and what was read in them.
@@ -56,6 +58,7 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 		b = &batch{
 			g: g, tx: tx, now: g.now().UTC().Round(0), rot: g.rot,
 			turns: g.turns.Clone(), handed: g.handed.Clone(), load: maps.Clone(g.load), absent: maps.Clone(g.absent),
+			restored: g.restored,
 		}
 		defer b.closeRaw()
 		for i := range records {
@@ -72,6 +75,7 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 		return err
 	}
 	g.turns, g.handed, g.load, g.rot, g.absent = b.turns, b.handed, b.load, b.rot, b.absent
+	g.restored = b.restored
 	if b.now.After(g.clock) {
 		g.clock = b.now
 	}
@@ -129,6 +133,8 @@ func (b *batch) record(r store.InboxRecord, rd *reading) error {
 		err = b.rotation(*r.Rotation)
 	case r.Alarm != nil:
 		err = b.alarm(*r.Alarm)
+	case r.Reread != nil:
+		err = b.reread(*r.Reread)
 	case r.Fetched != nil:
 		err = b.fetched(*r.Fetched)
 	default:
@@ -143,7 +149,7 @@ func (b *batch) record(r store.InboxRecord, rd *reading) error {
 // world is what a step may know.
 func (b *batch) world(c threads.Conversation) threads.World {
 	return threads.World{
-		Now: b.now, Names: b.g.names, Minter: b.g.minter, Rotation: b.rot, Leave: b.absent.Leave(), Absent: b.absent, Stale: b.g.cfg.Stale,
+		Now: b.now, Names: b.g.names, Minter: b.g.minter, Era: b.g.era, Rotation: b.rot, Leave: b.absent.Leave(), Absent: b.absent, Stale: b.g.cfg.Stale,
 		Turns: &b.turns, Handed: &b.handed,
 		Load: func(engineer string) int { return b.load[engineer] },
 		Find: b.find, Fresh: b.tx.NextConversation(), Saved: b.savedNames,
@@ -168,7 +174,7 @@ func (b *batch) step(c threads.Conversation, in threads.Input, l *letter) (threa
 		return next, res, err
 	}
 	if c.State == threads.StateHistory {
-		if err := b.root(c.ID); err != nil {
+		if err := b.root(next); err != nil {
 			return next, res, err
 		}
 	}
@@ -202,7 +208,7 @@ func (b *batch) recorded(before, after threads.Conversation, e threads.Event) er
 	b.after = append(b.after, func() { b.g.logEvent(after.ID, e) })
 	switch body := e.Body.(type) {
 	case threads.Opened:
-		return b.root(after.ID)
+		return b.root(after)
 	case threads.Received:
 		b.heard = heard{after.ID, e.N, body}
 	}
@@ -218,7 +224,8 @@ type heard struct {
 
 // root records what the root id of a conversation stands for: before the first
 // mail that carries it. One from before us has none until somebody writes in it.
-func (b *batch) root(id threads.ID) error {
-	root := b.g.names.RootID(b.g.minter, id)
+func (b *batch) root(c threads.Conversation) error {
+	id := c.ID
+	root := b.g.names.RootID(b.g.minter.In(c.Era), id)
 	return b.tx.AddKnown(root, threads.Known{Kind: threads.KnownRoot, Conversation: id})
 }

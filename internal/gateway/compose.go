@@ -12,7 +12,11 @@ import (
 
 // token makes a token, or finds it made: it stands in the store either way.
 func (b *batch) token(t threads.Token, parts ...any) (string, error) {
-	token := b.g.minter.Token(t.Kind, parts...)
+	return b.tokenIn(b.g.minter, t, parts...)
+}
+
+func (b *batch) tokenIn(minter threads.Minter, t threads.Token, parts ...any) (string, error) {
+	token := minter.Token(t.Kind, parts...)
 	if b.tx.HasToken(token) {
 		return token, nil
 	}
@@ -22,7 +26,7 @@ func (b *batch) token(t threads.Token, parts ...any) (string, error) {
 // replyAddress is where an engineer's mail about a conversation goes.
 func (b *batch) replyAddress(c threads.Conversation, engineer string) (string, error) {
 	gen := c.Generation(engineer)
-	token, err := b.token(threads.Token{
+	token, err := b.tokenIn(b.g.minter.In(c.Era), threads.Token{
 		Kind: threads.TokenReply, Engineer: engineer, Conversation: c.ID, Generation: gen,
 	}, engineer, c.ID, gen)
 	return b.g.address(token), err
@@ -31,7 +35,7 @@ func (b *batch) replyAddress(c threads.Conversation, engineer string) (string, e
 // tokenID is the id that stands second in References of mail to an engineer.
 func (b *batch) tokenID(c threads.Conversation, engineer string) (string, error) {
 	gen := c.Generation(engineer)
-	id := b.g.names.TokenID(b.g.minter, engineer, c.ID, gen)
+	id := b.g.names.TokenID(b.g.minter.In(c.Era), engineer, c.ID, gen)
 	return id, b.tx.AddKnown(id, threads.Known{
 		Kind: threads.KnownToken, Conversation: c.ID, Engineer: engineer, Generation: gen,
 	})
@@ -52,7 +56,7 @@ func (b *batch) thread(c threads.Conversation, engineer, own string) (references
 	if i := slices.Index(chain, own); i >= 0 {
 		chain = chain[:i]
 	}
-	references = append([]string{b.g.names.RootID(b.g.minter, c.ID), id}, chain...)
+	references = append([]string{b.g.names.RootID(b.g.minter.In(c.Era), c.ID), id}, chain...)
 	if len(chain) > 0 {
 		inReplyTo = chain[len(chain)-1]
 	}

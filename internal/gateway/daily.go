@@ -110,7 +110,7 @@ func (b *batch) dayList() (d dayList, err error) {
 
 // sendDaily sends the list to one admin.
 func (b *batch) sendDaily(d dayList, admin string) error {
-	outID := fmt.Sprintf("%s%s.%s", dailyPrefix, b.now.Format(time.DateOnly), threads.AddressKey(admin))
+	outID := fmt.Sprintf("%s%s.%s", dailyPrefix, threads.InEra(b.now.Format(time.DateOnly), b.g.era), threads.AddressKey(admin))
 	if len(b.tx.Index().ID(b.g.names.MailID(b.g.minter, outID))) > 0 {
 		return nil // the clock was set, and it was sent
 	}

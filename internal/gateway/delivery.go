@@ -291,6 +291,9 @@ func (b *batch) proven(m store.OutMail) error {
 // caughtUp decides about unknown mails: a look at the mailbox that began long
 // enough after the attempt saw everything, and no copy of them.
 func (b *batch) caughtUp(c store.CaughtUp) error {
+	if b.restored.Phase == store.RestoreGather || b.restored.Phase == store.RestoreReplay {
+		return nil // copies may still wait to be read
+	}
 	list, err := b.tx.Unresolved()
 	if err != nil {
 		return err

@@ -17,7 +17,8 @@
 // record; recorded.go is mail given to nobody, further.go that of further folders, daily.go
 // the list of it, adminmail.go what admins ask for by mail; absence.go is who is off duty, orders.go what an engineer asks for
 // about herself, budget.go where automatic mail ends; originals.go brings mails
-// as they came to who asked; effects.go does what a
+// as they came to who asked; lost.go is the way back from a backup, lostmail.go the mail of the time it
+// does not know and lostplace.go what of it is ours; effects.go does what a
 // step asked for, and turns
 // it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
 // queues that, habits.go is what the mail servers were seen to do, and words.go holds the sentences people read.

@@ -71,6 +71,7 @@ type Gateway struct {
 	obs      Observer
 	names    threads.Names
 	minter   threads.Minter
+	era      string // of this state; see threads.Minter.In
 	composer *message.Composer
 	answers  Answers
 
@@ -80,10 +81,13 @@ type Gateway struct {
 	turns  threads.Pointers
 	handed threads.Pointers
 	absent threads.Absences
-	clock  time.Time // the newest time seen
-	load   map[string]int
-	lib    *library
-	habits Habits
+	// restored is the return from a backup, if there was one.
+	restored store.Restored
+	roots    roots
+	clock    time.Time // the newest time seen
+	load     map[string]int
+	lib      *library
+	habits   Habits
 	// wary is how many of the records that were there at the start are still
 	// taken one by one: one of them may be what ended the process before.
 	wary int
@@ -128,6 +132,12 @@ func New(log *slog.Logger, cfg Config, st *store.Store, rot *threads.Rotation, n
 		if g.absent, err = tx.Absences(); err != nil {
 			return err
 		}
+		if g.era, err = tx.Era(); err != nil {
+			return err
+		}
+		if g.restored, _, err = tx.Restored(); err != nil {
+			return err
+		}
 		return tx.EachOpen(func(o store.OpenConversation) error {
 			if o.Owner != "" {
 				g.load[o.Owner]++
@@ -155,7 +165,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 			// The disk is full or fails: nothing is lost by waiting.
 			g.log.Error("the inbox cannot be processed; trying again", "err", err)
 			timer.Reset(retryPause)
-		} else if at, ok := g.nextTimer(); ok {
+		} else if at, ok := g.nextTimer(); ok && !g.restoring() {
 			timer.Reset(min(max(at.Sub(g.now()), 0), clockPause))
 		}
 		select {
@@ -208,7 +218,7 @@ func (g *Gateway) take() (records []store.InboxRecord, err error) {
 	if err := g.clockSet(); err != nil {
 		return nil, fmt.Errorf("looking at the clock: %w", err)
 	}
-	if at, ok := g.nextTimer(); ok && !at.After(g.now()) {
+	if at, ok := g.nextTimer(); ok && !at.After(g.now()) && !g.restoring() {
 		err = g.st.Update(func(tx *store.Tx) error { return tx.FireTimers(g.now(), batchSize) })
 		if err != nil {
 			return nil, fmt.Errorf("firing timers: %w", err)

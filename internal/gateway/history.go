@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"postroom/internal/store"
@@ -32,6 +33,11 @@ func (b *batch) history(h store.InHistory, rd *reading) error {
 
 func (b *batch) remembered(uid store.UID, old store.HistoryHeader, m *threads.Mail) error {
 	m.BodyDigest = "" // only the header was read
+	if b.restored.Phase != "" {
+		if _, had, err := b.tx.Outcome(uid); had || err != nil {
+			return err // of a folder that is read again
+		}
+	}
 	ix := b.tx.Index()
 	at := b.when(m)
 	found := threads.Match(ix, b.g.names, m, at)
@@ -49,7 +55,7 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader, m *threads.Ma
 		}
 		c.ID = id
 		c, res = appendEvent(c, res, b, threads.Opened{
-			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: b.stranger(m), History: true,
+			Subject: m.Subject, SubjectBase: m.SubjectBase, Customer: b.stranger(m), History: true, Era: b.g.era,
 		})
 	} else {
 		var err error
@@ -57,8 +63,9 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader, m *threads.Ma
 			return err
 		}
 	}
+	class, ours := b.classOfOld(m)
 	c, res = appendEvent(c, res, b, threads.Received{
-		MessageID: m.MessageID, Class: threads.ClassCustomer, Matched: found.Reason, From: m.Sender(),
+		MessageID: m.MessageID, Class: class, Silent: ours, Matched: found.Reason, From: m.Sender(),
 		ReplyTo: m.ReplyTo, To: m.To, Cc: m.Cc, Subject: m.Subject, Date: m.Date, Size: old.Size, History: true,
 		Outlook: threads.Outlook{Topic: m.ThreadTopic, Index: m.ThreadIndex},
 	})
@@ -71,6 +78,11 @@ func (b *batch) remembered(uid store.UID, old store.HistoryHeader, m *threads.Ma
 	}
 	if err := b.tx.SetUIDOf(c.ID, c.N, uid); err != nil {
 		return err
+	}
+	if ours {
+		if err := b.recall(m, c); err != nil {
+			return err
+		}
 	}
 	return b.tx.SetOutcome(uid, store.Outcome{Kind: store.OutcomeHistory, Conversation: uint64(c.ID), Event: c.N})
 }
@@ -98,15 +110,46 @@ func (b *batch) had(ix *store.Index, m *threads.Mail, found threads.Found, uid s
 }
 
 // stranger is the person on the other side of an old mail: who wrote it, or
-// whom somebody at the support mailbox wrote to.
+// whom somebody of ours wrote to. The zero Address when that was a colleague: a
+// mail that is still to come tells it then.
 func (b *batch) stranger(m *threads.Mail) threads.Address {
-	if b.g.names.Ours(m.Sender().Addr) && len(m.To) > 0 {
-		return m.To[0]
+	if _, ours := b.classOfOld(m); !ours {
+		return m.Sender()
 	}
-	return m.Sender()
+	for _, a := range slices.Concat(m.To, m.Cc) {
+		if _, colleague := b.rot.ByAddress(a.Addr); !colleague && !b.g.names.Ours(a.Addr) && !b.rot.IsAdmin(a.Addr) {
+			return a
+		}
+	}
+	return threads.Address{}
 }
 
 func appendEvent(c threads.Conversation, list []threads.Event, b *batch, body threads.EventBody) (threads.Conversation, []threads.Event) {
 	e := threads.Event{N: c.N + 1, At: b.now, Body: body}
 	return c.Apply(e), append(list, e)
+}
+
+// classOfOld is what an old mail is, and whether our side wrote it: nobody
+// answers that.
+func (b *batch) classOfOld(m *threads.Mail) (class threads.Class, ours bool) {
+	if b.g.names.Ours(m.Sender().Addr) {
+		return threads.ClassOwn, true
+	}
+	if _, hers := b.rot.ByAddress(m.Sender().Addr); hers {
+		return threads.ClassEngineer, true
+	}
+	return threads.ClassCustomer, false
+}
+
+// recall makes an old copy to an engineer known for what it is, where a state
+// before this one had made it with our key: her answers to it count.
+func (b *batch) recall(m *threads.Mail, c threads.Conversation) error {
+	if b.g.era == "" || len(m.References) < 2 || !b.g.names.Ours(m.Sender().Addr) || !b.g.names.InternalID(m.References[1]) {
+		return nil
+	}
+	f := store.Found{MessageID: m.MessageID, References: m.References, To: m.To}
+	if err := b.prove(&f); err != nil || f.Token == "" {
+		return err
+	}
+	return b.adoptToken(&f, c, 0)
 }

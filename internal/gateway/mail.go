@@ -48,6 +48,9 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	if r.Mail.For != "" {
 		return b.handOut(l, r.Mail.For, found)
 	}
+	if b.restored.Phase == store.RestoreGather {
+		return b.gatherLost(r, l, ix, found, where)
+	}
 	if b.probe(ix, m, found) {
 		return b.probed(l)
 	}
@@ -63,6 +66,9 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	}
 	if where.Sent {
 		return b.sentByHand(l, found)
+	}
+	if b.restored.Phase != "" && b.ofLostTime(r.Mail) {
+		return b.lostMail(l, ix, found)
 	}
 	if a, ok := b.fromAdmin(l); ok {
 		return b.ordered(r, l, a)

@@ -11,6 +11,7 @@ import (
 
 // notify queues a notice: to the engineer it names, else to every admin.
 func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) error {
+	n.OutID = b.inEra(n.OutID)
 	if n.Engineer != "" {
 		e, ok := b.rot.Engineer(n.Engineer)
 		if !ok {
@@ -30,6 +31,15 @@ func (b *batch) notify(c threads.Conversation, n threads.Notify, l *letter) erro
 		}
 	}
 	return nil
+}
+
+// inEra is the name of a mail as it is in this era, whoever made it.
+func (b *batch) inEra(outID string) string {
+	era := b.g.era
+	if era == "" || strings.HasSuffix(outID, "."+era) || strings.Contains(outID, "."+era+".") {
+		return outID
+	}
+	return threads.InEra(outID, era)
 }
 
 func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to threads.Address, outID string) error {

@@ -42,4 +42,6 @@ type pin struct {
 	Unix int64  `json:"unix"`
 }
 
-func pinnedKey(a threads.Address) string { return "pinned/" + a.Key() }
+const pinnedPrefix = "pinned/"
+
+func pinnedKey(a threads.Address) string { return pinnedPrefix + a.Key() }

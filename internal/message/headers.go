@@ -283,3 +283,8 @@ func contentFields() []string {
 		"Content-Description", "Content-Language", "Content-Location",
 	}
 }
+
+// SenderName is the name answers of an author go out under.
+func (c *Composer) SenderName(author string) string {
+	return SignedAs(c.FromName, author, supportName(c.Support))
+}

@@ -16,6 +16,7 @@ import (
 func (s *Service) admin() *admin.Server {
 	return admin.NewServer(s.seams.Log, admin.Config{
 		Version:  Version(),
+		Answers:  s.cfg.State.Answers,
 		Live:     s.live,
 		Asker:    s.think,
 		Mailbox:  s.Mailbox,

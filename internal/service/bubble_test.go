@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,8 @@ type bubble struct {
 	lookupTXT func(context.Context, string) ([]string, error)
 
 	web bool // the health check is listened for
+
+	random string // what keys are drawn from; "" for the usual
 
 	stop func()
 	done chan error
@@ -158,7 +161,7 @@ func (b *bubble) seams() Seams {
 
 func (b *bubble) ordinarySeams() Seams {
 	return Seams{
-		Log: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
+		Log: slog.New(slog.NewTextHandler(b.log, nil)), Now: time.Now, Random: bytes.NewReader(bytes.Repeat([]byte(cmp.Or(b.random, "key!")), 8)),
 		Jitter: func() float64 { return 0.5 }, Dial: b.net.DialContext, LookupTXT: b.lookupTXT,
 		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},

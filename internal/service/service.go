@@ -54,7 +54,7 @@ type Service struct {
 // store.ErrForeign and store.ErrDamaged.
 func New(cfg *config.Config, seams Seams) (*Service, error) {
 	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}, alarms: make(chan store.InAlarm, 4)}
-	if err := store.CheckOwner(cfg.State.Dir, owner(cfg)); err != nil {
+	if err := store.CheckOwner(cfg.State.Dir, Owner(cfg)); err != nil {
 		return nil, err
 	}
 	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
@@ -62,7 +62,7 @@ func New(cfg *config.Config, seams Seams) (*Service, error) {
 		return nil, err
 	}
 	s.st = st
-	if err := st.SetOwner(owner(cfg)); err != nil {
+	if err := st.SetOwner(Owner(cfg)); err != nil {
 		st.Close()
 		return nil, err
 	}
@@ -73,9 +73,9 @@ func New(cfg *config.Config, seams Seams) (*Service, error) {
 	return s, nil
 }
 
-// owner names the mailbox: by the address people write to, whatever server it
+// Owner names the mailbox: by the address people write to, whatever server it
 // lies on, and the folder.
-func owner(cfg *config.Config) string {
+func Owner(cfg *config.Config) string {
 	return strings.ToLower(cfg.Support.Address) + " " + cfg.IMAP.Folder
 }
 

@@ -182,7 +182,7 @@ func (rec InboxRecord) write(w *recordWriter) bool {
 
 func (rec *InboxRecord) compactKind() int {
 	switch {
-	case rec.Mail != nil && rec.Mail.Vouch == nil:
+	case rec.Mail != nil && rec.Mail.Vouch == nil && !rec.Mail.Lost:
 		return compactMail
 	case rec.History != nil:
 		return compactHistory

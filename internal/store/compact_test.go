@@ -21,7 +21,7 @@ func fullOf[T any](t *testing.T) (v T) {
 // and of one with none, and a record that is cut short is an error.
 func TestCompact(t *testing.T) {
 	mail, history, delivery := fullOf[InMail](t), fullOf[InHistory](t), fullOf[Delivery](t)
-	mail.Vouch = nil // with it the record is no compact one
+	mail.Vouch, mail.Lost = nil, false // with either the record is no compact one
 	far := InMail{InternalDate: time.Date(9999, 12, 31, 23, 59, 59, 1, time.FixedZone("", 3600))}
 	roundTrip(t, fullOf[UID](t))
 	roundTrip(t, UID{})

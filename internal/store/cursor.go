@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -248,6 +249,20 @@ func (tx *Tx) SetMeta(name string, v any) error {
 		return fmt.Errorf("encoding %s: %w", name, err)
 	}
 	return tx.bucket(bMeta).Put([]byte("x-"+name), data)
+}
+
+// DropMeta removes a named value.
+func (tx *Tx) DropMeta(name string) error { return tx.bucket(bMeta).Delete([]byte("x-" + name)) }
+
+// EachMeta walks the named values whose names begin with a prefix, in order.
+func (tx *Tx) EachMeta(prefix string, f func(name string, data []byte) error) error {
+	c := tx.bucket(bMeta).Cursor()
+	for k, v := c.Seek([]byte("x-" + prefix)); strings.HasPrefix(string(k), "x-"+prefix); k, v = c.Next() {
+		if err := f(string(k[2:]), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // LedgerLen counts the ledger's entries. It walks the bucket's pages: for a

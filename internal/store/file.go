@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	bolt "go.etcd.io/bbolt"
 )
 
 // openFile opens the bbolt file. A new one is made under another name, so that
 // the file is there as a whole or not at all.
-func (s *Store) openFile(path string) (err error) {
+func (s *Store) openFile(path, era string) (err error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := makeFile(path, s.key); err != nil {
+		if err := makeFile(path, s.key, era); err != nil {
 			return fmt.Errorf("making %s: %w", path, err)
 		}
 	}
@@ -37,7 +38,7 @@ func (s *Store) openFile(path string) (err error) {
 	return nil
 }
 
-func makeFile(path string, key []byte) error {
+func makeFile(path string, key []byte, era string) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -46,13 +47,23 @@ func makeFile(path string, key []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(prepare(db, key), db.Close()); err != nil {
+	if err := errors.Join(prepare(db, key), begin(db, era), db.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// begin begins an era in a new file; "" is the first.
+func begin(db *bolt.DB, era string) error {
+	if era == "" {
+		return nil
+	}
+	return db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bMeta)).Put([]byte("x-"+metaEra), []byte(strconv.Quote(era)))
+	})
 }
 
 // prepare makes what the file does not have yet. A file that has it all is left

@@ -25,6 +25,7 @@ type InboxRecord struct {
 	Rotation *InRotation   `json:"rotation,omitempty"`
 	Alarm    *InAlarm      `json:"alarm,omitempty"`
 	Fetched  *InFetched    `json:"fetched,omitempty"`
+	Reread   *InReread     `json:"reread,omitempty"`
 
 	Tries     int    `json:"tries,omitempty"` // failed attempts to process it
 	LastError string `json:"last_error,omitempty"`
@@ -46,6 +47,9 @@ type InMail struct {
 	// Parked is when a mail began to wait for the history import; zero when
 	// it never did.
 	Parked time.Time `json:"parked,omitzero"`
+	// Lost says that the mail was there before the state was put back from a
+	// backup that does not know it.
+	Lost bool `json:"lost,omitempty"`
 	// Vouch is who answers for the mail; nil until that was asked.
 	Vouch *threads.Vouch `json:"vouch,omitempty"`
 }
@@ -155,7 +159,11 @@ const inboxAtOnce = 64 << 10
 
 // InboxLen counts the records that wait, parked and asked ones included.
 func (tx *Tx) InboxLen() int {
-	return tx.bucket(bInbox).len() + tx.bucket(bParked).len() + tx.bucket(bAsked).len()
+	n := tx.bucket(bInbox).len() + tx.bucket(bParked).len() + tx.bucket(bAsked).len()
+	if lost := tx.bucket(bLost); lost != nil {
+		n += lost.len()
+	}
+	return n
 }
 
 // UpdateInbox stores a record again, under its Seq.
@@ -197,7 +205,11 @@ func (tx *Tx) records(bucket string, max int) ([]InboxRecord, error) {
 
 func (tx *Tx) recordsFrom(bucket string, key []byte, max, octets int) ([]InboxRecord, error) {
 	var all []InboxRecord
-	c := tx.bucket(bucket).Cursor()
+	b := tx.bucket(bucket)
+	if b == nil {
+		return nil, nil // an older file, opened to be read alone
+	}
+	c := b.Cursor()
 	for k, v := c.Seek(key); k != nil && len(all) < max && octets > 0; k, v = c.Next() {
 		octets -= len(v)
 		var r InboxRecord

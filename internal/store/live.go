@@ -420,6 +420,10 @@ func (s *Store) Copy(path string, mode os.FileMode) error {
 func (s *Store) snapshot() (*bolt.Tx, error) {
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
+	return s.snapshotLocked()
+}
+
+func (s *Store) snapshotLocked() (*bolt.Tx, error) {
 	if s.lock != nil {
 		if err := s.recover(); err != nil {
 			return nil, err

@@ -19,13 +19,11 @@ const ownerName = "mailbox"
 // everybody. The error wraps ErrForeign.
 func CheckOwner(dir, owner string) error {
 	path := filepath.Join(dir, ownerName)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("looking whose state this is: %w", err)
+	got, err := ownerOf(dir)
+	if err != nil {
+		return err
 	}
-	if got := strings.TrimSpace(string(data)); got != "" && got != owner {
+	if got != "" && got != owner {
 		return fmt.Errorf("%s is the state of %q, and the configuration names %q: give it a state.dir of its own; "+
 			"if it is the same mailbox under another name, remove %s: %w", dir, got, owner, path, ErrForeign)
 	}
@@ -42,4 +40,15 @@ func (s *Store) SetOwner(owner string) error {
 		return fmt.Errorf("writing whose state this is: %w", err)
 	}
 	return nil
+}
+
+// ownerOf is whose state this is, "" where it does not say.
+func ownerOf(dir string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, ownerName))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("looking whose state this is: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }

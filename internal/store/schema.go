@@ -9,6 +9,8 @@ package store
 //	inbox          seq/8                           → InboxRecord   what waits for the gateway, in order
 //	parked         seq/8                           → InboxRecord   mail that waits for the history import
 //	asked          seq/8                           → InboxRecord   mail that waits to be told who vouches for it
+//	lost           seq/8                           → InboxRecord   what waits for the mail of the lost time to be read
+//	found          id/8                            → Found     mail of ours from the lost time
 //	aside          seq/8                           → Aside     records the gateway could not process
 //	later          folder 0 uidvalidity/4 uid/4    → Later     messages passed and still to be fetched
 //	recorded       id/8                            → Recorded  mails given to nobody, for the admins to see
@@ -45,7 +47,7 @@ const schemaVersion = 8
 const recordVersion = 1
 
 var allBuckets = [...]string{
-	bMeta, bCursor, bInbox, bParked, bAsked, bAside, bLater, bRecorded, bChores, bFetch, bWanted, bLedger, bConversations, bOpen, bEvents,
+	bMeta, bCursor, bInbox, bParked, bAsked, bLost, bFound, bAside, bLater, bRecorded, bChores, bFetch, bWanted, bLedger, bConversations, bOpen, bEvents,
 	bMessageIDs, bTraces, bActive, bTexts, bRedirects, bUIDs, bKept, bTokens, bHolds, bOutbox, bRecipes, bDue, bUnresolved, bReturned, bTimers, bTimerNames,
 	bRotation, bSegments,
 }
@@ -56,6 +58,8 @@ const (
 	bInbox         = "inbox"
 	bParked        = "parked"
 	bAsked         = "asked"
+	bLost          = "lost"
+	bFound         = "found"
 	bAside         = "aside"
 	bLater         = "later"
 	bRecorded      = "recorded"

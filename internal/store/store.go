@@ -63,6 +63,8 @@ type Store struct {
 	deflate  *flate.Writer // used in transactions that write
 	wakeLock sync.Mutex
 	wakes    map[string][]chan struct{}
+
+	backingUp sync.Mutex
 }
 
 // Open opens the state directory for the service, making it (mode 0700) when
@@ -80,6 +82,10 @@ func Open(log *slog.Logger, dir string, random io.Reader) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{log: log, dir: dir, lock: lock, wakes: map[string][]chan struct{}{}}
+	if err := errors.Join(halfRestored(dir), os.RemoveAll(filepath.Join(dir, linksDir))); err != nil {
+		s.Close()
+		return nil, err
+	}
 	if err := s.open(random); err != nil {
 		s.Close()
 		return nil, s.wayOut(err)
@@ -91,12 +97,18 @@ func (s *Store) open(random io.Reader) error {
 	if err := s.look(); err != nil {
 		return err
 	}
-	var err error
-	if s.key, err = instanceKey(s.dir, random); err != nil {
+	key, made, err := instanceKey(s.dir, random)
+	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.dir, fileName)
-	if err := s.openFile(path); err != nil {
+	s.key = key
+	path, era := filepath.Join(s.dir, fileName), ""
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && !made { // the key has outlived its state
+		if era, err = drawEra(random); err != nil {
+			return err
+		}
+	}
+	if err := s.openFile(path, era); err != nil {
 		return err
 	}
 	if s.spool, err = openSpool(filepath.Join(s.dir, spoolDir)); err != nil {
@@ -125,6 +137,9 @@ func (s *Store) open(random io.Reader) error {
 // when nothing is there and ErrInUse while a service holds the file.
 func OpenReadOnly(log *slog.Logger, dir string) (*Store, error) {
 	path := filepath.Join(dir, fileName)
+	if err := halfRestored(dir); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("reading %s: %w", path, ErrAbsent)
 	}
@@ -245,25 +260,25 @@ func takeLock(dir string) (*os.File, error) {
 }
 
 // instanceKey reads the key, or makes it durably when it is missing.
-func instanceKey(dir string, random io.Reader) ([]byte, error) {
+func instanceKey(dir string, random io.Reader) (key []byte, made bool, err error) {
 	path := filepath.Join(dir, keyName)
-	key, err := os.ReadFile(path)
+	key, err = os.ReadFile(path)
 	switch {
 	case err == nil && len(key) == 32:
-		return key, nil
+		return key, false, nil
 	case err == nil:
-		return nil, fmt.Errorf("reading %s: it has %d octets, and must have 32: %w", path, len(key), ErrDamaged)
+		return nil, false, fmt.Errorf("reading %s: it has %d octets, and must have 32: %w", path, len(key), ErrDamaged)
 	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("reading the instance key: %w", err)
+		return nil, false, fmt.Errorf("reading the instance key: %w", err)
 	}
 	key = make([]byte, 32)
 	if _, err := io.ReadFull(random, key); err != nil {
-		return nil, fmt.Errorf("making the instance key: %w", err)
+		return nil, false, fmt.Errorf("making the instance key: %w", err)
 	}
 	if err := writeDurably(path, key); err != nil {
-		return nil, fmt.Errorf("writing the instance key: %w", err)
+		return nil, false, fmt.Errorf("writing the instance key: %w", err)
 	}
-	return key, nil
+	return key, true, nil
 }
 
 // writeDurably replaces a file: written beside, synced, renamed, directory

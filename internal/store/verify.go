@@ -89,7 +89,7 @@ func (v *verifier) conversations(tx *Tx) {
 
 // references: every record that refers to the spool, against the counts.
 func (v *verifier) references(tx *Tx) {
-	for _, name := range []string{bInbox, bParked, bAsked} {
+	for _, name := range []string{bInbox, bParked, bAsked, bLost} {
 		records, err := tx.records(name, int(^uint(0)>>1))
 		v.add(err)
 		for _, r := range records {
@@ -229,7 +229,7 @@ func (v *verifier) timers(tx *Tx) {
 // ledger: every UID a cursor has passed is in the ledger or still waits.
 func (v *verifier) ledger(tx *Tx) {
 	waiting := map[UID]bool{}
-	for _, name := range []string{bInbox, bParked, bAsked} {
+	for _, name := range []string{bInbox, bParked, bAsked, bLost} {
 		records, err := tx.records(name, int(^uint(0)>>1))
 		v.add(err)
 		for _, r := range records {
