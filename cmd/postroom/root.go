@@ -41,7 +41,7 @@ func newRoot(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &refusedError{err} })
 	root.AddCommand(
 		c.demoCommand(), c.runCommand(), c.checkCommand(), c.statusCommand(), c.listCommand(), c.showCommand(),
-		c.exportCommand(), c.heldCommand(), c.outboxCommand(), c.asideCommand(), c.recordedCommand(), c.assignCommand(), c.closeCommand(), c.originalsCommand(), c.answersCommand(),
+		c.exportCommand(), c.heldCommand(), c.outboxCommand(), c.asideCommand(), c.recordedCommand(), c.assignCommand(), c.closeCommand(), c.noteCommand(), c.reportCommand(), c.trustCommand(), c.originalsCommand(), c.answersCommand(),
 		c.auditCommand(), c.verifyCommand(), c.backupCommand(), c.restoreCommand(), c.explainCommand(), c.rehearseCommand(), c.loginCommand(), c.rotationCommand(),
 	)
 	for _, sub := range root.Commands() {

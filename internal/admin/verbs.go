@@ -36,6 +36,8 @@ const (
 	VerbAudit  = "audit"
 	VerbReload = "reload"
 	VerbBackup = "backup"
+	VerbReport = "report" // from, to
+	VerbTrust  = "trust"
 	VerbProbe  = "probe"
 
 	VerbRotationStatus = "rotation-status"
@@ -77,6 +79,8 @@ func verbs() map[string]verb {
 		VerbAudit:  {run: (*Server).audit},
 		VerbReload: {run: (*Server).reload},
 		VerbBackup: {run: (*Server).backup},
+		VerbReport: {args: []string{"from", "to"}, run: (*Server).report},
+		VerbTrust:  {run: func(s *Server, c *call) error { return emitAll(c, s.st, Trust) }},
 		VerbProbe:  {run: (*Server).probe},
 
 		VerbRotationStatus: {run: (*Server).rotationStatus},
@@ -88,6 +92,7 @@ func verbs() map[string]verb {
 
 		gateway.VerbAssign:    {args: []string{"conversation", "who"}, run: (*Server).ask},
 		gateway.VerbClose:     {args: []string{"conversation"}, run: (*Server).ask},
+		gateway.VerbNote:      {args: []string{"conversation", "text"}, run: (*Server).ask},
 		gateway.VerbOriginals: {args: []string{"conversation", "who"}, run: (*Server).ask},
 		gateway.VerbRelease:   {args: []string{"hold"}, run: (*Server).ask},
 		gateway.VerbDiscard:   {args: []string{"hold"}, run: (*Server).ask},
@@ -100,6 +105,8 @@ func verbs() map[string]verb {
 		gateway.VerbOutDrop:  {args: []string{"out"}, run: (*Server).ask},
 		gateway.VerbAway:     {args: []string{"who"}, optional: []string{"until"}, run: (*Server).ask},
 		gateway.VerbBack:     {args: []string{"who"}, run: (*Server).ask},
+
+		gateway.VerbTrustReset: {args: []string{"who"}, run: (*Server).ask},
 	}
 }
 
@@ -122,8 +129,12 @@ func check(r Request) (verb, error) {
 		if !slices.Contains(v.args, name) && !slices.Contains(v.optional, name) {
 			return v, fmt.Errorf("%s takes no argument %q", r.Verb, name)
 		}
-		if len(value) > maxArg {
-			return v, fmt.Errorf("the argument %s of %s is longer than %d octets", name, r.Verb, maxArg)
+		most := maxArg
+		if name == "text" {
+			most = MaxNote
+		}
+		if len(value) > most {
+			return v, fmt.Errorf("the argument %s of %s is longer than %d octets", name, r.Verb, most)
 		}
 	}
 	for _, name := range v.args {
@@ -139,8 +150,13 @@ func check(r Request) (verb, error) {
 	return v, nil
 }
 
-// maxArg bounds one argument, in octets.
-const maxArg = 1000
+const (
+	// maxArg bounds one argument, in octets.
+	maxArg = 1000
+	// MaxNote bounds the text of a note, in octets: with every octet escaped it
+	// still fits a request.
+	MaxNote = 10_000
+)
 
 func conversationArg(r Request) (threads.ID, error) {
 	n, err := strconv.ParseUint(r.Args["conversation"], 10, 64)
