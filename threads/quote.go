@@ -173,7 +173,7 @@ func sampleRuns(text string, n int) []string {
 	}
 	var room struct { // on the stack: this is done for every mail
 		runes  [textRunes]rune
-		starts [textRunes / 4]int
+		starts [textRunes / 3]int
 	}
 	runes, starts := foldText(text, room.runes[:0], room.starts[:0])
 	least := make([]run, 0, n+1)
