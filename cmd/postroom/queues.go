@@ -34,7 +34,7 @@ func (c *command) outboxCommand() *cobra.Command {
 		Short: "List the mail on its way",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := view[admin.OutboxRow]{verb: admin.VerbOutbox, local: each(admin.Outbox)}
+			v := view[admin.OutboxRow]{verb: admin.VerbOutbox, local: admin.Outbox}
 			return rows(cmd.Context(), c, v, admin.Printer.Outbox)
 		},
 	}
@@ -59,7 +59,7 @@ func (c *command) outboxShowCommand() *cobra.Command {
 				return err
 			}
 			found := []admin.OutboxRow{}
-			v := view[admin.OutboxRow]{verb: admin.VerbOutbox, local: each(admin.Outbox)}
+			v := view[admin.OutboxRow]{verb: admin.VerbOutbox, local: admin.Outbox}
 			err = read(cmd.Context(), cfg, v, func(r admin.OutboxRow) error {
 				if r.ID == args[0] {
 					found = append(found, r)

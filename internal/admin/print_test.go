@@ -130,10 +130,10 @@ func TestHostileMailIsHarmless(t *testing.T) {
 	}
 	rows := collect(t, func(f func(Row) error) error { return List(r.st, "", f) })
 	held, err1 := Held(r.st)
-	out, err2 := Outbox(r.st)
-	tl, err3 := Show(r.st, 1)
-	if err1 != nil || err2 != nil || err3 != nil {
-		t.Fatal(err1, err2, err3)
+	out := collect(t, func(f func(OutboxRow) error) error { return Outbox(r.st, f) })
+	tl, err2 := Show(r.st, 1)
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
 	}
 	print("list", func(p Printer) error { return p.List(rows) })
 	print("held", func(p Printer) error { return p.Held(held) })

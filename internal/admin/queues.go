@@ -68,21 +68,34 @@ type OutboxRow struct {
 	Deadline     *time.Time     `json:"deadline"`
 }
 
-// Outbox returns the mails on their way, one row for each recipient.
-func Outbox(st *store.Store) ([]OutboxRow, error) {
-	list := []OutboxRow{}
-	err := st.View(func(tx *store.Tx) error {
-		return tx.EachOut(func(m store.OutMail) error {
-			for _, r := range m.Recipients {
-				list = append(list, outboxRow(&m, r))
-			}
-			return nil
+// outboxPage is how many mails are read at once: so few that nobody waits for
+// it.
+const outboxPage = 256
+
+// Outbox hands the mails on their way to emit, one row for each recipient,
+// however long emit takes. What leaves meanwhile may be missing.
+func Outbox(st *store.Store, emit func(OutboxRow) error) error {
+	for after := ""; ; {
+		var page []store.OutMail
+		err := st.View(func(tx *store.Tx) (err error) {
+			page, err = tx.OutPage(after, outboxPage)
+			return err
 		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing the outbox: %w", err)
+		if err != nil {
+			return fmt.Errorf("listing the outbox: %w", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		after = page[len(page)-1].ID
+		for i := range page {
+			for _, r := range page[i].Recipients {
+				if err := emit(outboxRow(&page[i], r)); err != nil {
+					return err
+				}
+			}
+		}
 	}
-	return list, nil
 }
 
 func outboxRow(m *store.OutMail, r store.Recipient) OutboxRow {

@@ -104,17 +104,7 @@ func counts(tx *store.Tx) (Tally, error) {
 	if err != nil {
 		return n, err
 	}
-	n.Held, n.Aside = len(holds), len(asides)
-	err = tx.EachOut(func(m store.OutMail) error {
-		switch m.State {
-		case store.OutQueued, store.OutSending, store.OutUnknown:
-			n.Queued++
-		}
-		return nil
-	})
-	if err != nil {
-		return n, err
-	}
+	n.Held, n.Aside, n.Queued = len(holds), len(asides), tx.Waiting()
 	return n, tx.EachOpen(func(store.OpenConversation) error {
 		n.Open++
 		return nil

@@ -71,8 +71,10 @@ func verbs() map[string]verb {
 		VerbShow:   {args: []string{"conversation"}, run: (*Server).show},
 		VerbExport: {run: (*Server).export},
 		VerbHeld:   {run: func(s *Server, c *call) error { return emitAll(c, s.st, Held) }},
-		VerbOutbox: {run: func(s *Server, c *call) error { return emitAll(c, s.st, Outbox) }},
-		VerbAside:  {run: func(s *Server, c *call) error { return emitAll(c, s.st, Asides) }},
+		VerbOutbox: {run: func(s *Server, c *call) error {
+			return Outbox(s.st, func(row OutboxRow) error { return c.emit(row) })
+		}},
+		VerbAside: {run: func(s *Server, c *call) error { return emitAll(c, s.st, Asides) }},
 
 		VerbRecorded: {run: func(s *Server, c *call) error { return emitAll(c, s.st, RecordedMails) }},
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -36,6 +37,14 @@ type live struct {
 
 	carry   carriage
 	dropped []uint64 // segments whose last reference went without a sync
+
+	waiting waiting
+}
+
+// waiting is how many mails wait to be sent, once somebody has asked.
+type waiting struct {
+	n     atomic.Int64
+	known atomic.Bool
 }
 
 // manyChanges is from how many changes on a checkpoint is made: the keys they
@@ -109,6 +118,7 @@ func (s *Store) begin() error {
 }
 
 func (l *live) rollback() {
+	l.waiting.known.Store(false) // what is read anew may be older
 	if l.tx != nil {
 		_ = l.tx.Rollback() // it only forgets
 		l.tx, l.reading, l.writing = nil, nil, nil
@@ -177,6 +187,7 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
 	if sync {
 		l.commits++
 	}
+	l.waiting.n.Add(int64(tx.waits))
 	l.carry.journaled(tx.carried)
 	l.carry.forget(tx.dropped)
 	l.dropped = append(l.dropped, tx.dropped...)

@@ -251,7 +251,42 @@ func (tx *Tx) AnyUnresolved() bool {
 	return k != nil
 }
 
-// EachOut walks the outbox. The mails come without their recipes.
+// OutPage returns up to most mails of the outbox in the order of their ids,
+// those behind this one; "" for the first page, and none behind the last. They
+// come without their recipes.
+func (tx *Tx) OutPage(after string, most int) ([]OutMail, error) {
+	var list []OutMail
+	c := tx.bucket(bOutbox).Cursor()
+	k, v := c.Seek([]byte(after))
+	if k != nil && string(k) == after {
+		k, v = c.Next()
+	}
+	for ; k != nil && len(list) < most; k, v = c.Next() {
+		var m OutMail
+		if err := decodeOut(v, &m); err != nil {
+			return nil, fmt.Errorf("reading outbox mail %q: %w", k, err)
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// Waiting counts the mails that are queued, sending or unknown. It is known
+// without looking, but for the first time after the state was opened.
+func (tx *Tx) Waiting() int {
+	if tx.b != nil || tx.wake != nil { // the file alone, or in the midst of changes
+		return tx.bucket(bDue).len() + tx.bucket(bUnresolved).len()
+	}
+	known := &tx.s.live.waiting
+	if !known.known.Load() {
+		known.n.Store(int64(tx.bucket(bDue).len() + tx.bucket(bUnresolved).len()))
+		known.known.Store(true)
+	}
+	return int(known.n.Load())
+}
+
+// EachOut walks the outbox. The mails come without their recipes. It takes
+// long where it is long: OutPage lets go of the state in between.
 func (tx *Tx) EachOut(f func(OutMail) error) error {
 	return tx.bucket(bOutbox).ForEach(func(k, v []byte) error {
 		var m OutMail

@@ -24,6 +24,14 @@ func placeOf(m *OutMail) place {
 	return place{}
 }
 
+// waits is 1 for a mail that waits to be sent, or to be known to be.
+func (p place) waits() int {
+	if p.due || p.unresolved {
+		return 1
+	}
+	return 0
+}
+
 func priority(k OutKind) byte {
 	if k == OutAnswer {
 		return 0
@@ -85,6 +93,7 @@ func (tx *Tx) reindexOut(id string, old place, had bool, now place) error {
 	if had && old == now {
 		return nil
 	}
+	tx.waits += now.waits() - old.waits()
 	if had && old.due {
 		if err := tx.bucket(bDue).Delete(old.dueKey(id)); err != nil {
 			return err

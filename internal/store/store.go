@@ -192,6 +192,7 @@ type Tx struct {
 	carried map[uint64]bool // segments referred to that go into the journal too
 	wake    map[string]bool
 	places  map[string]place // of mails read or written here; see outRecord
+	waits   int              // so many more mails wait to be sent
 }
 
 // bucket returns nil for one that the file does not have: an earlier version
