@@ -23,11 +23,8 @@ const probeKey = "probe"
 // probePatience is how long the probe of a running service may be on its way.
 const probePatience = 5 * time.Minute
 
-// errProbing says that a probe is on its way already.
-var errProbing = errors.New("a probe is on its way already; try again when it is back")
-
-// Probe sends a probe, keeps and uses what it finds, and returns it. One at a
-// time. It asks the relay anew whether it takes bounce addresses.
+// Probe sends a probe, keeps and uses what it finds, and returns it. One is on
+// its way at a time: it waits for another one. It asks the relay anew whether it takes bounce addresses.
 func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
 	r, err := s.probe(ctx, true)
 	if err == nil && r.OK {
@@ -37,10 +34,12 @@ func (s *Service) Probe(ctx context.Context) (probe.Report, error) {
 }
 
 func (s *Service) probe(ctx context.Context, anew bool) (probe.Report, error) {
-	if !s.probing.TryLock() {
-		return probe.Report{}, errProbing
+	select {
+	case s.probing <- struct{}{}:
+		defer func() { <-s.probing }()
+	case <-ctx.Done():
+		return probe.Report{}, ctx.Err()
 	}
-	defer s.probing.Unlock()
 	r, err := s.prober.Run(ctx, anew)
 	if err != nil {
 		return r, err

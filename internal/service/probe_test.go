@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -199,5 +200,33 @@ func TestProbeTeachesTheSender(t *testing.T) {
 			leaves(!refused)
 		}
 		b.end()
+	})
+}
+
+// Of two probes that are asked for at once the second waits for the first.
+func TestOneProbeAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "")
+		b.start()
+		defer b.end()
+		b.wait(time.Minute)
+		b.world.FailSMTP(servers.SMTPFault{Stage: servers.AtDelivery, Times: 2})
+		began, ended := time.Now(), make(chan bool, 1)
+		go func() {
+			_, err := b.svc.Probe(t.Context())
+			ended <- err == nil
+		}()
+		b.wait(time.Second)
+		r, err := b.svc.Probe(t.Context())
+		if took := time.Since(began); err != nil || !r.OK || took < probePatience || !<-ended {
+			t.Errorf("after %v: %+v, %v", took, r, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		b.svc.probing <- struct{}{}
+		if _, err := b.svc.Probe(ctx); err == nil {
+			t.Error("it does not end with its context")
+		}
+		<-b.svc.probing
 	})
 }

@@ -41,7 +41,7 @@ type Service struct {
 	alarms  chan store.InAlarm // for the second path
 
 	prober  *probe.Prober
-	probing sync.Mutex
+	probing chan struct{}   // has one in it while a probe is on its way
 	second  *smtpout.Sender // for alarms; nil where there is none
 	judging sync.Mutex      // of what follows
 	lost    probeTrouble
@@ -53,7 +53,7 @@ type Service struct {
 // called in the end. Errors wrap store.ErrInUse, store.ErrNewer,
 // store.ErrForeign and store.ErrDamaged.
 func New(cfg *config.Config, seams Seams) (*Service, error) {
-	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}, alarms: make(chan store.InAlarm, 4)}
+	s := &Service{cfg: cfg, seams: seams, started: seams.Now(), watch: &watch{folder: cfg.IMAP.Folder, now: seams.Now}, alarms: make(chan store.InAlarm, 4), probing: make(chan struct{}, 1)}
 	if err := store.CheckOwner(cfg.State.Dir, Owner(cfg)); err != nil {
 		return nil, err
 	}
