@@ -24,6 +24,7 @@
 // new and chunk.go brings it in, later.go what was passed; history.go reads
 // old mail by header fields, again.go a folder that was numbered anew; suspect.go
 // tells a bad mail from a server in trouble; also.go is the further folders; chores.go and seen.go change the mailbox; wait.go is IDLE and the poll;
+// restored.go says what is to be read again behind a backup, past.go reads where closed conversations went;
 // originals.go fetches single messages for who asked, beside the followers. Below these,
 // session.go and fetch.go are the IMAP commands, dial.go, starttls.go and login.go make a
 // connection, and quiet.go notices one that has gone silent.

@@ -59,7 +59,7 @@ func Authenticate(ix Index, n Names, r *Rotation, m *Mail, f Found) Authority {
 	if a.lent(r, m, f, proofs) {
 		return a
 	}
-	return a.unproven(ix, r, m, f, proofs)
+	return a.unproven(ix, n, r, m, f, proofs)
 }
 
 // proof is one token found in a mail, in whichever form.
@@ -165,7 +165,7 @@ func (a *Authority) lent(r *Rotation, m *Mail, f Found, proofs []proof) bool {
 	return a.Lent
 }
 
-func (a Authority) unproven(ix Index, r *Rotation, m *Mail, f Found, proofs []proof) Authority {
+func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, proofs []proof) Authority {
 	const unshown = "nothing shows who wrote it: it is no reply to a mail from Postroom, and went to no reply address"
 	switch {
 	case slices.ContainsFunc(proofs, func(p proof) bool { return p.engineer == a.Engineer }):
@@ -181,6 +181,8 @@ func (a Authority) unproven(ix Index, r *Rotation, m *Mail, f Found, proofs []pr
 		a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+", but "+unshown
 	case len(m.InReplyTo) > 0 || m.ReplyMark && len(m.References) > 0:
 		a.Doubt, a.Reason = WhyUnproven, "it answers a mail that is not known here, and "+unshown
+	case slices.ContainsFunc(recipients(m), func(addr string) bool { _, is := n.Token(addr); return is }):
+		a.Doubt, a.Reason = WhyUnproven, "it went to a reply address that is not known here any more"
 	default:
 		a.Engineer = "" // fresh mail: a customer's like any other
 	}

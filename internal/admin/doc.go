@@ -15,7 +15,8 @@
 // and nothing of a mail.
 //
 // The way through it: views.go lists conversations, timeline.go and
-// sentence.go tell one as a story, export.go streams every message, queues.go
+// sentence.go tell one as a story, export.go streams every message, report.go counts who did what, trust.go lists
+// whose word mail needs, backup.go hands out the whole state, queues.go
 // shows what waits, status.go sums up and audit.go compares ledger and
 // mailbox; protocol.go is the one line of a request and the lines of its
 // answer, verbs.go what can be asked, socket.go and peer.go where and by whom,

@@ -170,6 +170,11 @@ func stored(st *store.Store) (Status, error) {
 			s.IMAP.History.Done += c.HistoryDone
 			s.IMAP.History.Total += c.HistoryTotal
 		}
+		if r, was, err := tx.Restored(); err != nil {
+			return err
+		} else if was && r.Phase != store.RestoreDone {
+			s.Problems = append(s.Problems, "the state was put back from a backup of "+r.Taken.UTC().Format(time.RFC3339)+", and the mailbox is still being read again; nothing is handed out until that is done")
+		}
 		var lost []gateway.Undelivered
 		if _, err := tx.Meta(gateway.UndeliveredKey, &lost); err != nil {
 			return err

@@ -5,7 +5,7 @@ package lab
 var mutants = []mutant{
 	// Knowing the engineer.
 	{"token compared without the engineer", "threads/authority.go", `if p.engineer == e.Key && p.live {`, `if p.live {`},
-	{"her address alone is proof", "threads/authority.go", `	return a.unproven(ix, r, m, f, proofs)
+	{"her address alone is proof", "threads/authority.go", `	return a.unproven(ix, n, r, m, f, proofs)
 }`, `	a.Proven, a.Conversation = true, f.Conversation
 	return a
 }`},

@@ -24,6 +24,8 @@
 // locks, file.go makes and opens the file, look.go and pages.go look for damage
 // first; live.go runs transactions, journal.go and bucket.go are how they become
 // durable; spool.go is the raw mail, carriage.go what of it the journal carries;
-// the other files hold one kind of record each; verify.go walks it all and says
+// the other files hold one kind of record each; backup.go writes it to one file, restore.go reads
+// that and putback.go puts it back, restored.go is what a state that was put back knows of it;
+// verify.go walks it all and says
 // what is broken.
 package store
