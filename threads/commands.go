@@ -98,6 +98,13 @@ func (m *Mail) HasText() bool {
 	})
 }
 
+// bare reports whether an engineer's mail is commands alone, and no words of
+// hers would be lost with it.
+func (m *Mail) bare() bool {
+	note := slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Word == "note" && c.Arg != "" })
+	return m.AnswerEmpty && !note && (len(m.Commands) > 0 || m.SubjectCommand != nil)
+}
+
 // ordersIn are the commands of a mail. Those in its subject count where it is
 // not the conversation's own: a customer may call his mail "/help".
 func (s *step) ordersIn(engineer string, m *Mail) []order {

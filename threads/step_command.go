@@ -87,7 +87,7 @@ func (s *step) closedBy(o order) {
 	if len(s.c.Pending) > 0 {
 		// The customer wrote again, and nobody has read it.
 		s.notify(Notify{Kind: NoticeCrossed, Engineer: o.engineer, Event: s.newest(),
-			Reason: "the conversation stays open: the customer wrote again before you closed it"})
+			Reason: "the conversation stays open: the customer wrote again before you closed it. That mail is in your mailbox"})
 		return
 	}
 	if s.c.State != StateOpen {

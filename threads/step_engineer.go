@@ -21,7 +21,7 @@ func (s *step) engineer(in MailIn) {
 		return
 	}
 	if reason := s.impossible(orders); reason != "" {
-		s.hold(in, commandWhy(text), reason)
+		s.hold(in, commandWhy(in.Mail), reason)
 		return
 	}
 	if !text && len(orders) == 0 {
@@ -47,6 +47,9 @@ func (s *step) engineer(in MailIn) {
 	}
 	if note && text {
 		s.noted(a.Engineer, m, "")
+		if len(s.followers(a.Engineer)) == 0 && !slices.ContainsFunc(orders, handsOn) {
+			s.tell("your note is kept with the conversation; it was sent to nobody, since no colleague has had to do with it yet")
+		}
 	}
 	s.obey(a.Engineer, orders, false)
 	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
@@ -54,13 +57,17 @@ func (s *step) engineer(in MailIn) {
 	}
 }
 
+// handsOn reports whether a command brings a conversation, and the notes in
+// it, before a colleague.
+func handsOn(o order) bool { return o.Word == "assign" || o.Word == "merge" }
+
 // commandWhy is why a mail is held whose commands cannot be done. Of one that
 // says nothing else, nothing is left to decide: she writes another.
-func commandWhy(text bool) Why {
-	if text {
-		return WhyCommand
+func commandWhy(m *Mail) Why {
+	if m.bare() {
+		return WhyUndone
 	}
-	return WhyUndone
+	return WhyCommand
 }
 
 // mended lets go what an engineer asked for that could not be done: she has

@@ -73,7 +73,7 @@ func (s *step) reached(m *Mail, to, cc []Address) []Address {
 func HeldAs(in MailIn, why Why) Held {
 	d := in.Draft
 	h := Held{Why: why, From: in.Mail.Sender(), Owner: in.Authority.Owner, Confirm: !in.Authority.Proven}
-	h.Bare = !in.Mail.HasText() && (len(in.Mail.Commands) > 0 || in.Mail.SubjectCommand != nil)
+	h.Bare = in.Mail.bare()
 	switch why {
 	case WhyEmpty, WhySealed, WhyUnfit, WhyNobody, WhyUndone:
 		h.Stuck = true

@@ -36,9 +36,6 @@ func (s *step) note(in MailIn, orders []order) bool {
 // conversation.
 func (s *step) noted(author string, m *Mail, hold string) {
 	to := s.followers(author)
-	if len(to) == 0 {
-		s.tell("your note is kept with the conversation; it was sent to nobody, since no colleague has had to do with it yet")
-	}
 	n := s.event(Noted{Author: author, MessageID: m.MessageID, To: to, Hold: hold})
 	for _, engineer := range to {
 		s.notify(Notify{Kind: NoticeNote, Engineer: engineer, Event: n, Quote: true, Reason: nameOf(s.w.Rotation, author)})

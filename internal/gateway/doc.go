@@ -16,10 +16,11 @@
 // renumbered.go, rotation.go, timer.go and admin.go each handle one kind of
 // record; recorded.go is mail given to nobody, further.go that of further folders, daily.go
 // the list of it, adminmail.go what admins ask for by mail; absence.go is who is off duty, orders.go what an engineer asks for
-// about herself, budget.go where automatic mail ends; originals.go brings mails
+// about herself, settle.go what she says of held mail, confirm.go which mail in her name she is asked about,
+// budget.go where automatic mail ends; originals.go brings mails
 // as they came to who asked; lost.go is the way back from a backup, lostmail.go the mail of the time it
 // does not know and lostplace.go what of it is ours; effects.go does what a
 // step asked for, and turns
 // it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
-// queues that, habits.go is what the mail servers were seen to do, and words.go holds the sentences people read.
+// queues that, habits.go is what the mail servers were seen to do, and words.go and heldwords.go hold the sentences people read.
 package gateway

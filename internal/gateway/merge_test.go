@@ -228,6 +228,76 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestMergedCustomersStayApart: who wrote in a conversation that became part of
+// another is answered without the customer of that one, also when he writes
+// again.
+func TestMergedCustomersStayApart(t *testing.T) {
+	r, cp := waiting(t, nil)
+	r.comes(r.wrote("Joe <joe@shop.example>", "Slow network", "It crawls."))
+	other := r.one(store.OutCopy, bob)
+	r.sendAll()
+	r.comes(r.reply(other, bob, "/merge 1"))
+	r.sendAll()
+	for _, who := range []string{"joe@shop.example", jane} {
+		id := map[string]string{"joe@shop.example": "<m2@client.example>", jane: "<m1@client.example>"}[who]
+		r.comes(r.wrote(who, "Re: it", "Still, "+who, "In-Reply-To: "+id))
+		next := slicesOf(r.due(), store.OutCopy)
+		if len(next) != 1 || next[0].OutMail.Conversation != 1 {
+			t.Fatalf("%d copies%s", len(next), r.dump())
+		}
+		r.sendAll()
+		r.comes(r.reply(next[0], next[0].OutMail.To, "I see."))
+		for _, a := range slicesOf(r.due(), store.OutAnswer) {
+			if len(a.Recipients) != 1 || a.Recipients[0].Address != who {
+				t.Errorf("an answer to %s went to %+v", who, a.Recipients)
+			}
+		}
+		if len(slicesOf(r.due(), store.OutAnswer)) != 1 {
+			t.Errorf("held %+v", r.holds())
+		}
+		r.sendAll()
+	}
+	_ = cp
+}
+
+// TestNoteGoesWithTheStory: whom a conversation is given to reads the note that
+// came with the command.
+func TestNoteGoesWithTheStory(t *testing.T) {
+	r, cp := waiting(t, nil)
+	r.comes(r.reply(cp, alice, "/assign bob\n/note\nYou built it."))
+	got := slicesOf(r.due(), store.OutCopy)
+	if len(got) != 1 || got[0].OutMail.To != bob || !strings.Contains(got[0].Mail.Text, "You built it.") {
+		t.Errorf("%s", r.dump())
+	}
+	if n := slicesOf(r.due(), store.OutNotice); len(n) != 0 {
+		t.Errorf("somebody reads %s", n[0].Mail.Text)
+	}
+}
+
+// TestCrossedWithAColleague: who answers an older mail while a colleague has the
+// newest gets that one with the conversation.
+func TestCrossedWithAColleague(t *testing.T) {
+	r, cp := waiting(t, nil)
+	r.comes(r.reply(cp, alice, "/assign bob"))
+	r.sendAll()
+	r.comes(r.wrote("Jane Doe <"+jane+">", "Re: Printer on fire", "And smokes.", "In-Reply-To: <m1@client.example>"))
+	r.sendAll()
+	r.comes(r.reply(cp, alice, "Use water."))
+	n := r.one2(t, store.OutNotice, alice)
+	r.sendAll()
+	r.comes(r.reply(n, alice, "/send"))
+	got := slicesOf(r.due(), store.OutCopy)
+	if len(got) != 1 || got[0].OutMail.To != alice || !strings.Contains(got[0].Mail.Text, "And smokes.") || r.conversation(1).Owner != alice {
+		t.Fatalf("held %+v%s", r.holds(), r.dump())
+	}
+	r.sendAll()
+	// What she knew when that went out holds her next answer no more.
+	r.comes(r.reply(cp, alice, "And sand."))
+	if a := slicesOf(r.due(), store.OutAnswer); len(a) != 1 {
+		t.Errorf("held again: %+v", r.holds())
+	}
+}
+
 // TestBurntStaysBurnt: a token that others saw does not live again because its
 // conversation became part of another.
 func TestBurntStaysBurnt(t *testing.T) {

@@ -190,6 +190,40 @@ func TestDeadAddress(t *testing.T) {
 	}
 }
 
+// TestKindsOfBounce: what becomes of a copy that comes back is said by the
+// enhanced status code of the report.
+func TestKindsOfBounce(t *testing.T) {
+	for status, want := range map[string]string{
+		"5.1.1": "dead", "5.1.6": "dead", "5.1.10": "dead", "5.2.1": "dead",
+		"5.2.2": "stub", "5.2.3": "stub", "5.3.4": "stub", "5.6.0": "stub", "5.6.9": "stub", "5.7.1": "stub", "5.7.26": "stub",
+		"5.1.2": "next", "5.4.1": "next", "5.0.0": "next", "4.4.7": "next", "5.4.7": "next",
+	} {
+		r, cp := waiting(t, nil)
+		r.comes(report(cp.EnvelopeFrom, alice, "delayed", "4.4.1", "Subject: x"))
+		if len(r.queue()) != 0 || len(r.absences()) != 0 || r.conversation(1).Owner != alice {
+			t.Errorf("a delay moved something%s", r.dump())
+		}
+		r.comes(report(cp.EnvelopeFrom, alice, "failed", status, "Subject: x"))
+		got, c := "next", r.conversation(1)
+		switch {
+		case r.absences()[alice].Cause == threads.CauseDead:
+			got = "dead"
+		case c.Owner == alice:
+			got = "stub"
+		}
+		if got != want || got != "stub" && c.Owner != bob {
+			t.Errorf("%s: %s, the owner is %s, want %s", status, got, c.Owner, want)
+		}
+		to := bob
+		if got == "stub" {
+			to = alice
+		}
+		if cp := r.one(store.OutCopy, to); !strings.Contains(cp.Mail.Text, "It burns.") {
+			t.Errorf("%s: %s reads %s", status, to, cp.Mail.Text)
+		}
+	}
+}
+
 // TestContentMovesTwoPeople: a mail refused for what it is comes as a stub,
 // then to one more, then to the admins, and no further.
 func TestContentMovesTwoPeople(t *testing.T) {

@@ -58,6 +58,9 @@ func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, erro
 	if err != nil {
 		return nil, true, err
 	}
+	if what == "send" && a.Hold == "" {
+		list = slices.DeleteFunc(list, func(h store.Hold) bool { return h.Why == threads.WhyUndone }) // there is nothing to send
+	}
 	done := store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class)}
 	switch {
 	case len(list) == 1:

@@ -72,7 +72,7 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 	case threads.NoticeCrossed:
 		return notice{
 			subject:    "Your answer crossed with a new mail: " + about,
-			paragraphs: []string{hello, "Just so that you know: " + n.Reason + ". It is in your mailbox."},
+			paragraphs: []string{hello, "Just so that you know: " + sentence(n.Reason)},
 		}
 	case threads.NoticeAlarm:
 		return alarmNotice(hello, n)

@@ -18,7 +18,9 @@ func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 		return nil, fmt.Errorf("composing a stub: %w", err)
 	}
 	var b strings.Builder
-	b.WriteString(linesOf(storyLines(cp.Story)))
+	if len(cp.Story) > 0 {
+		b.WriteString(linesOf(append(storyLines(cp.Story), "")))
+	}
 	what := "Below is the text of the mail"
 	if strings.TrimSpace(m.Mail.Text) == "" {
 		what = "The text of the mail could not be had"

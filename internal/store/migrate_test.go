@@ -78,6 +78,50 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigrateWhatEngineersSaw: version 4 did not remember what each engineer
+// had seen and did; version 5 makes it from the events.
+func TestMigrateWhatEngineersSaw(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir)
+	events := []threads.Event{
+		{N: 1, At: noon, Body: threads.Opened{Subject: "Printer", Customer: threads.Address{Addr: "jane@client.example"}}},
+		{N: 2, At: noon, Body: threads.Received{MessageID: "<1@client.example>", From: threads.Address{Addr: "jane@client.example"}}},
+		{N: 3, At: noon, Body: threads.Assigned{Engineer: "alice@acme.example", How: threads.HowTurn}},
+		{N: 4, At: noon, Body: threads.Copied{Engineer: "alice@acme.example", OutID: "1.3.1", MessageID: "<copy@acme.example>", Of: 2}},
+		{N: 5, At: noon, Body: threads.Noted{Author: "bob@acme.example", MessageID: "<note@acme.example>"}},
+	}
+	want := threads.Fold(1, events)
+	update(t, s, func(tx *Tx) error {
+		if err := tx.Commit(want, events); err != nil {
+			return err
+		}
+		older := want
+		older.News = nil
+		older.Desks = map[string]threads.Desk{"alice@acme.example": {Newest: 2}}
+		if err := tx.put(bConversations, u64(1), older); err != nil {
+			return err
+		}
+		return tx.bucket(bMeta).Put([]byte("schema"), u64(4))
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, dir)
+	sound(t, s)
+	view(t, s, func(tx *Tx) error {
+		got, _, err := tx.Conversation(1)
+		mustEqual(t, "desks", got.Desks, want.Desks)
+		mustEqual(t, "news", got.News, want.News)
+		if d := got.Desks["alice@acme.example"]; d.Seen != 4 || len(d.Views) != 1 || !got.Desks["bob@acme.example"].Follows || got.News["bob@acme.example"].Event != 5 {
+			t.Errorf("made anew: %+v, %+v", got.Desks, got.News)
+		}
+		return err
+	})
+	if _, err := os.Stat(filepath.Join(dir, fileName+".v4")); err != nil {
+		t.Errorf("no copy was kept: %v", err)
+	}
+}
+
 func openIn(t *testing.T, s *Store) (list []OpenConversation) {
 	t.Helper()
 	view(t, s, func(tx *Tx) error {
