@@ -37,6 +37,9 @@ func (g *Gateway) restoring() bool {
 // ofLostTime reports whether a mail was in the mailbox before the state was put
 // back.
 func (b *batch) ofLostTime(m *store.InMail) bool {
+	if !m.InternalDate.IsZero() && m.InternalDate.Before(b.restored.At) {
+		return true // whatever number it has: the folder may have been renumbered since
+	}
 	return m.Lost || b.restored.Inbox.Holds(m.UID) || b.restored.Sent.Holds(m.UID)
 }
 
