@@ -121,18 +121,20 @@ func (w write) apply(to []byte) []byte {
 func (n *node) changes() int { return len(n.writes) + len(n.renames) }
 
 // sync ends a sync that began when there were so many changes. One that failed
-// makes nothing durable, and what could not be written stays readable and is
-// never tried again: so the kernel does.
+// makes nothing durable, and what could not be written to a file stays readable
+// and is never tried again: so the kernel does. Names are in the file system's
+// own journal: there they stay to be written, or it takes nothing more at all.
 func (n *node) sync(changes int, failed bool) {
+	if n.folder && failed {
+		return
+	}
 	for _, w := range n.writes[:min(changes, len(n.writes))] {
 		if !failed {
 			n.kept = w.apply(n.kept)
 		}
 	}
 	for _, r := range n.renames[:min(changes, len(n.renames))] {
-		if !failed {
-			maps.Copy(n.keptNames, r)
-		}
+		maps.Copy(n.keptNames, r)
 	}
 	n.writes = slices.Clone(n.writes[min(changes, len(n.writes)):])
 	n.renames = slices.Clone(n.renames[min(changes, len(n.renames)):])
