@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"postroom/internal/store"
@@ -212,44 +211,4 @@ func BenchmarkQueued(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*sent), "µs/mail")
 		})
 	}
-}
-
-// TestIdleCostsNothing: the sender does not wake up, and so looks at no store,
-// while there is nothing to do; and only once when there is.
-func TestIdleCostsNothing(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, r *rig) {
-		var looks atomic.Int32
-		now := func() time.Time {
-			looks.Add(1)
-			return time.Now()
-		}
-		s := New(slog.New(slog.DiscardHandler), r.cfg, r.store, r.relay.dial, r.render, now, func() float64 { return 0.5 }, r.seen)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- s.Run(ctx) }()
-		still := func(period time.Duration) {
-			t.Helper()
-			synctest.Wait()
-			before := looks.Load()
-			commits, _ := r.store.Commits()
-			time.Sleep(period)
-			synctest.Wait()
-			if n := looks.Load() - before; n != 0 {
-				t.Errorf("it looked at the clock %d times in %v of nothing to do", n, period)
-			}
-			if after, _ := r.store.Commits(); after != commits {
-				t.Errorf("%d commits in %v of nothing to do", after-commits, period)
-			}
-		}
-		still(24 * time.Hour)
-		m := r.mail(customer)
-		m.NextAttempt = time.Now().Add(time.Hour)
-		r.enqueue(m)
-		still(time.Hour - time.Second)
-		time.Sleep(2 * time.Second)
-		r.want(m.ID, "done: sent")
-		still(24 * time.Hour)
-		cancel()
-		<-ended
-	})
 }
