@@ -15,8 +15,12 @@ import (
 	"postroom/internal/service"
 )
 
-// lookEvery is how often the configuration file is looked at.
-const lookEvery = time.Second
+// lookEvery is how often the configuration file is looked at, and lookSoon how
+// long after a look that saw something new.
+const (
+	lookEvery = 3 * time.Second
+	lookSoon  = 250 * time.Millisecond
+)
 
 // serve runs the service until ctx ends. A changed configuration that is good
 // ends it and begins it anew; a bad one is reported, and the old one stays.
@@ -56,7 +60,7 @@ func (c *command) serveOnce(ctx context.Context, log *slog.Logger, svc *service.
 	go func() { ended <- svc.Run(running) }()
 	defer c.showHistory(running, svc)()
 	var next *config.Config
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTimer(lookSoon)
 	defer tick.Stop()
 	for next == nil && ctx.Err() == nil {
 		select {
@@ -68,6 +72,7 @@ func (c *command) serveOnce(ctx context.Context, log *slog.Logger, svc *service.
 			next = c.changed(ctx, log, w, true)
 		case <-tick.C:
 			next = c.changed(ctx, log, w, false)
+			tick.Reset(w.wait())
 		}
 	}
 	stop()
@@ -97,6 +102,7 @@ type configWatch struct {
 	inEffect []byte
 	told     []byte // the content last tried
 	pending  []byte // seen once: an editor may be half-way
+	steady   bool   // the last look saw what the one before it had seen
 }
 
 func newConfigWatch(path string, hup chan os.Signal) *configWatch {
@@ -112,13 +118,21 @@ func (w *configWatch) read() []byte {
 	return data
 }
 
+// wait is how long until the next look.
+func (w *configWatch) wait() time.Duration {
+	if w.steady {
+		return lookEvery
+	}
+	return lookSoon
+}
+
 // look reports whether there is a content to try that was not tried yet. It
 // counts when two looks in a row see it, or at once when somebody asked.
 func (w *configWatch) look(atOnce bool) bool {
 	data := w.read()
-	steady := atOnce || bytes.Equal(data, w.pending)
+	w.steady = atOnce || bytes.Equal(data, w.pending)
 	w.pending = data
-	if data == nil || !steady || bytes.Equal(data, w.inEffect) {
+	if data == nil || !w.steady || bytes.Equal(data, w.inEffect) {
 		w.told = nil
 		return false
 	}
