@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -70,6 +71,8 @@ func (d *day) copies() (n int) {
 	return n
 }
 
+var full = regexp.MustCompile(`"state":"degraded","problems":\[[^\]]*the disk of [^\]]*no space left on device`)
+
 // TestDiskFull fills the disk under the running program. It stays up and says
 // so, loses nothing, and goes on by itself when there is room again.
 func TestDiskFull(t *testing.T) {
@@ -98,7 +101,7 @@ func TestDiskFull(t *testing.T) {
 	ballast := filepath.Join(state, "ballast")
 	fill(t, ballast)
 	d.customersWrite()
-	d.until("for the program to say that the disk is full", func() bool { return strings.Contains(status(), "no space left on device") })
+	d.until("for the program to say that the disk is full", func() bool { return full.MatchString(status()) })
 	if n := d.copies(); n > 0 {
 		t.Errorf("%d mails were handed out that cannot have been stored", n)
 	}
@@ -109,7 +112,7 @@ func TestDiskFull(t *testing.T) {
 	d.until("for all to be fine again", func() bool { return status() == "fine" })
 	fill(t, ballast)
 	d.answer()
-	d.until("for the program to say that the disk is full again", func() bool { return strings.Contains(status(), "no space left on device") })
+	d.until("for the program to say that the disk is full again", func() bool { return full.MatchString(status()) })
 	if err := run.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
