@@ -83,7 +83,7 @@ func gather(ix Index, n Names, m *Mail) []proof {
 		if !ok || t.Kind == TokenBounce || t.Kind == TokenCopy || t.Kind == TokenAdmin {
 			continue
 		}
-		live := t.Kind != TokenReply || t.Generation == ix.Generation(t.Conversation, t.Engineer)
+		live := t.Kind != TokenReply && t.Kind != TokenPersonal || t.Generation == ix.Generation(t.Conversation, t.Engineer)
 		list = append(list, proof{engineer: t.Engineer, conv: t.Conversation, hold: t.Hold, live: live, address: true})
 	}
 	for _, id := range slices.Concat(m.InReplyTo, m.References) {
@@ -169,8 +169,8 @@ func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, pr
 	const unshown = "nothing shows who wrote it: it is no reply to a mail from Postroom, and went to no reply address"
 	switch {
 	case slices.ContainsFunc(proofs, func(p proof) bool { return p.engineer == a.Engineer }):
-		a.Doubt, a.Reason = WhyUnproven, "the address it went to counts no longer, since others have seen it: "+
-			"an earlier mail to it went to somebody outside as well. The customer's next mail brings a new one"
+		a.Doubt, a.Reason = WhyUnproven, "the address it went to counts no longer: "+
+			"an earlier mail to it went to somebody outside as well, or you had left the rotation since it was made. The customer's next mail brings a new one"
 	case len(proofs) > 0:
 		a.Doubt, a.Owner = WhyBorrowed, proofs[0].engineer
 		a.Reason = "it is a reply to a mail that only " + nameOf(r, a.Owner) + " was sent"
@@ -191,14 +191,16 @@ func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, pr
 
 // stranger judges mail that is from no engineer and yet carries a token. From
 // the customer's side it shows that the token was seen: it is burnt. From
-// anyone else the mail is held.
+// anyone else the mail is held; also where the token counts no longer because
+// its engineer left: it may be she who writes.
 func stranger(ix Index, n Names, r *Rotation, m *Mail, f Found, proofs []proof) Authority {
 	var a Authority
 	for _, p := range proofs {
+		_, there := r.Engineer(p.engineer)
 		switch {
-		case !p.live || p.engineer == "":
+		case p.engineer == "" || !p.live && there:
 		case p.conv != 0 && ix.Participant(p.conv, m.Sender().Addr):
-			if !slices.Contains(a.Burn, p.engineer) {
+			if p.live && !slices.Contains(a.Burn, p.engineer) {
 				a.Burn = append(a.Burn, p.engineer)
 			}
 		default:

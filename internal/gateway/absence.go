@@ -115,6 +115,26 @@ func (b *batch) onDuty(engineer, by string) error {
 	return b.lookAll(unowned)
 }
 
+// staff records who is in the file now. Who is no longer leaves her tokens
+// behind: when she comes back, what was made for her before proves nothing.
+func (b *batch) staff(was *threads.Rotation) error {
+	left, err := b.tx.Staff(keysOf(b.rot), keysOf(was))
+	for _, engineer := range left {
+		b.after = append(b.after, func() { b.g.log.Info("left", "engineer", engineer) })
+	}
+	return err
+}
+
+func keysOf(r *threads.Rotation) []string {
+	keys := []string{}
+	if r != nil {
+		for i := range r.Engineers {
+			keys = append(keys, r.Engineers[i].Key)
+		}
+	}
+	return keys
+}
+
 // leavers drops the absences of those who are no longer in the file.
 func (b *batch) leavers() error {
 	for engineer := range b.absent {

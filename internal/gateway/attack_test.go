@@ -240,6 +240,64 @@ func TestRevokedByLeaving(t *testing.T) {
 	}
 }
 
+// TestLeftAndCameBack: what was made for an engineer before she left proves
+// nothing when she is back, in any of its forms, also after a restart; what she
+// is sent from then on does.
+func TestLeftAndCameBack(t *testing.T) {
+	r, cp := waiting(t, nil)
+	personal := r.personal(t, alice)
+	r.rotate(strings.Replace(strings.Replace(twoEngineers, "Alice Ng", "Carol Diaz", 1), alice, "carol@acme.example", 1))
+	r.sendAll()
+	r.restart()
+	r.rotate(twoEngineers)
+	r.sendAll()
+	for i, old := range []string{
+		r.reply(cp, alice, "Send me your password."),
+		r.reply(cp, alice, "Send me your password, now.", "To: support@acme.example"),
+		r.wrote(alice, "Re: Printer on fire", "Send me it.", "To: "+tokenOf(cp)),
+		r.wrote(alice, "Re: Printer on fire", "Send it.", "References: "+strings.Fields(cp.header("References"))[1]),
+		r.wrote(alice, "Re: hello", "/away 2d", "To: "+personal),
+	} {
+		r.comes(old)
+		h := r.holds()
+		if a := slicesOf(r.due(), store.OutAnswer); len(a) != 0 || len(h) != i+1 || h[i].Why != threads.WhyUnproven || len(r.absences()) != 0 {
+			t.Fatalf("form %d: %d answers, held %+v, absent %+v", i, len(a), h, r.absences())
+		}
+		if n := r.asked(alice); i == 0 && len(n) != 1 {
+			t.Errorf("she is asked by %d mails", len(n))
+		}
+	}
+	if now := r.personal(t, alice); now == personal {
+		t.Error("her own address is the old one")
+	}
+	r.comes(r.wrote("Jane Doe <"+jane+">", "Re: Printer on fire", "It still burns.", "In-Reply-To: <m1@client.example>"))
+	next := slicesOf(r.due(), store.OutCopy)
+	r.sendAll()
+	if len(next) == 1 && next[0].To == bob {
+		r.comes(r.reply(next[0], bob, "/assign alice"))
+		next = slicesOf(r.due(), store.OutCopy)
+		r.sendAll()
+	}
+	if len(next) != 1 || next[0].To != alice || tokenOf(next[0]) == tokenOf(cp) {
+		t.Fatalf("no new token: %d copies%s", len(next), r.dump())
+	}
+	r.comes(r.reply(next[0], alice, "Use sand."))
+	if a := slicesOf(r.due(), store.OutAnswer); len(a) != 1 {
+		t.Errorf("the new token does not count: %+v", r.holds())
+	}
+}
+
+// personal is an engineer's address for what is about no conversation.
+func (r *rig) personal(t *testing.T, engineer string) (addr string) {
+	t.Helper()
+	r.update(func(tx *store.Tx) (err error) {
+		b := &batch{g: r.g, tx: tx}
+		addr, err = b.noticeReply(threads.Conversation{}, threads.Notify{Engineer: engineer})
+		return err
+	})
+	return addr
+}
+
 // TestReplayed: the same mail again, as it was or with another trace, does
 // nothing a second time.
 func TestReplayed(t *testing.T) {

@@ -25,7 +25,10 @@ func (b *batch) tokenIn(minter threads.Minter, t threads.Token, parts ...any) (s
 
 // replyAddress is where an engineer's mail about a conversation goes.
 func (b *batch) replyAddress(c threads.Conversation, engineer string) (string, error) {
-	gen := c.Generation(engineer)
+	gen, err := b.tx.Generation(c, engineer)
+	if err != nil {
+		return "", err
+	}
 	token, err := b.tokenIn(b.g.minter.In(c.Era), threads.Token{
 		Kind: threads.TokenReply, Engineer: engineer, Conversation: c.ID, Generation: gen,
 	}, engineer, c.ID, gen)
@@ -34,7 +37,10 @@ func (b *batch) replyAddress(c threads.Conversation, engineer string) (string, e
 
 // tokenID is the id that stands second in References of mail to an engineer.
 func (b *batch) tokenID(c threads.Conversation, engineer string) (string, error) {
-	gen := c.Generation(engineer)
+	gen, err := b.tx.Generation(c, engineer)
+	if err != nil {
+		return "", err
+	}
 	id := b.g.names.TokenID(b.g.minter.In(c.Era), engineer, c.ID, gen)
 	return id, b.tx.AddKnown(id, threads.Known{
 		Kind: threads.KnownToken, Conversation: c.ID, Engineer: engineer, Generation: gen,
@@ -95,13 +101,17 @@ func (b *batch) sendCopy(h hand, e threads.SendCopy) error {
 	if err != nil {
 		return err
 	}
+	gen, err := b.tx.Generation(h.c, e.Engineer)
+	if err != nil {
+		return err
+	}
 	return b.enqueue(h.c, outgoing{
 		mail: store.OutMail{
 			ID: e.OutID, Kind: store.OutCopy, Event: e.Of, To: e.Engineer, Subject: h.c.Subject, MessageID: e.MessageID,
 			Recipients: []store.Recipient{{Address: eng.Email, State: store.OutQueued}}, Sources: sources,
 		},
 		recipe: recipe, letters: letters(l),
-		known: threads.Known{Kind: threads.KnownCopy, Event: e.Of, Engineer: e.Engineer, Generation: h.c.Generation(e.Engineer)},
+		known: threads.Known{Kind: threads.KnownCopy, Event: e.Of, Engineer: e.Engineer, Generation: gen},
 	})
 }
 
@@ -268,13 +278,17 @@ func (b *batch) restub(m store.OutMail, p store.DeliveryHurdle) error {
 	if err := b.dropOut(m); err != nil {
 		return err
 	}
+	gen, err := b.tx.Generation(c, m.To)
+	if err != nil {
+		return err
+	}
 	return b.enqueue(c, outgoing{
 		mail: store.OutMail{
 			ID: m.ID, Kind: store.OutCopy, Event: m.Event, To: m.To, Subject: m.Subject, MessageID: m.MessageID,
 			Recipients: []store.Recipient{{Address: eng.Email, State: store.OutQueued}},
 		},
 		recipe: recipe,
-		known:  threads.Known{Kind: threads.KnownCopy, Event: m.Event, Engineer: m.To, Generation: c.Generation(m.To)},
+		known:  threads.Known{Kind: threads.KnownCopy, Event: m.Event, Engineer: m.To, Generation: gen},
 	})
 }
 

@@ -183,7 +183,10 @@ func (b *batch) adopt(f *store.Found, c threads.Conversation, event int) error {
 }
 
 func (b *batch) adoptToken(f *store.Found, c threads.Conversation, event int) error {
-	gen := c.Generation(f.Engineer)
+	gen, err := b.tx.Generation(c, f.Engineer)
+	if err != nil {
+		return err
+	}
 	if !b.tx.HasToken(f.Token) {
 		t := threads.Token{Kind: threads.TokenReply, Engineer: f.Engineer, Conversation: c.ID, Generation: gen}
 		if err := b.tx.AddToken(f.Token, t); err != nil {

@@ -85,8 +85,12 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 			return err
 		}
 	}
+	gen, err := b.tx.Generation(c, n.Engineer)
+	if err != nil {
+		return err
+	}
 	out := outgoing{known: threads.Known{
-		Kind: knownAs(n.Kind), Event: n.Event, Engineer: n.Engineer, Generation: c.Generation(n.Engineer), Hold: n.Hold,
+		Kind: knownAs(n.Kind), Event: n.Event, Engineer: n.Engineer, Generation: gen, Hold: n.Hold,
 	}}
 	if n.Kind == threads.NoticeAside && l != nil {
 		msg.Attach, out.letters = l.msg, letters(l)
@@ -122,7 +126,15 @@ func (b *batch) noticeReply(c threads.Conversation, n threads.Notify) (string, e
 	case c.ID != 0:
 		return b.replyAddress(c, n.Engineer)
 	}
-	token, err := b.token(threads.Token{Kind: threads.TokenPersonal, Engineer: n.Engineer}, n.Engineer)
+	gen, err := b.tx.Generation(c, n.Engineer)
+	if err != nil {
+		return "", err
+	}
+	parts := []any{n.Engineer}
+	if gen > 0 {
+		parts = append(parts, gen)
+	}
+	token, err := b.token(threads.Token{Kind: threads.TokenPersonal, Engineer: n.Engineer, Generation: gen}, parts...)
 	return b.g.address(token), err
 }
 

@@ -254,8 +254,12 @@ func (b *batch) sendParcel(c threads.Conversation, p parcel) error {
 	if o.Lines, err = b.parcelLines(c, p); err != nil {
 		return err
 	}
+	gen, err := b.tx.Generation(c, p.who)
+	if err != nil {
+		return err
+	}
 	out := outgoing{known: threads.Known{
-		Kind: threads.KnownNotice, Event: p.event, Engineer: p.who, Generation: c.Generation(p.who),
+		Kind: threads.KnownNotice, Event: p.event, Engineer: p.who, Generation: gen,
 	}}
 	for _, ref := range p.refs {
 		l, err := b.letter(ref, store.UID{})

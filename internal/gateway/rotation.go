@@ -30,7 +30,11 @@ func (b *batch) rotation(in store.InRotation) error {
 	if err := b.tellChanges(in, rot); err != nil {
 		return err
 	}
+	was := b.rot
 	b.rot = rot
+	if err := b.staff(was); err != nil {
+		return err
+	}
 	if err := b.leavers(); err != nil {
 		return err
 	}

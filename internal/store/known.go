@@ -134,7 +134,9 @@ func (ix *Index) ID(id string) []threads.Known {
 func (ix *Index) Generation(id threads.ID, engineer string) int {
 	c, _, err := ix.tx.Conversation(id)
 	ix.failed(err)
-	return c.Generation(engineer)
+	n, err := ix.tx.Generation(c, engineer)
+	ix.failed(err)
+	return n
 }
 
 // Participant implements threads.Index.
