@@ -62,6 +62,9 @@ func leakPlaces() map[string]func(secret string) string {
 		"file name": func(s string) string {
 			return attached("Content-Type: application/pdf\nContent-Disposition: attachment; filename=\""+strings.ReplaceAll(s, `"`, "")+".pdf\"", another("name"+s))
 		},
+		"list item, flowed": func(s string) string {
+			return strings.Replace(plainPart("Hi Jane,\n\n - one\n - "+s+"\n\nAlice"), "charset=utf-8", "charset=utf-8; format=flowed", 1)
+		},
 		"description": func(s string) string {
 			return attached("Content-Type: application/pdf; name=a.pdf\nContent-Description: "+s, another(s))
 		},
@@ -114,7 +117,7 @@ func TestLeaks(t *testing.T) {
 		"a copy of another":         elsewhere[0].MessageID,
 		"the name of her machine":   "alice-t480.home.lan",
 	}
-	scrubbed, held := 0, 0
+	scrubbed, held, fields := 0, 0, map[string]int{}
 	for kind, secret := range secrets {
 		for place, body := range leakPlaces() {
 			r.now = r.now.Add(31 * time.Minute)
@@ -127,6 +130,7 @@ func TestLeaks(t *testing.T) {
 				if shows(answers[0], secret) {
 					t.Errorf("%s in %s goes out:\n%s", kind, place, answers[0].raw)
 				}
+				checkFields(t, answers[0], fields)
 			case len(answers) == 0 && len(h) == 1:
 				held++
 				if h[0].Why != threads.WhyLeak && h[0].Why != threads.WhyEmpty || h[0].Reason == "" {
@@ -142,7 +146,7 @@ func TestLeaks(t *testing.T) {
 		}
 	}
 	t.Logf("%d replies: %d scrubbed, %d held", scrubbed+held, scrubbed, held)
-	if scrubbed == 0 || held < 50 || scrubbed+held < 100 {
+	if scrubbed == 0 || held < 50 || scrubbed+held < 200 {
 		t.Errorf("%d scrubbed, %d held", scrubbed, held)
 	}
 }
