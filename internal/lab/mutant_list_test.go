@@ -31,7 +31,7 @@ var mutants = []mutant{
 
 	// Recipients and text.
 	{"other readers are forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat([]Address{customer}, c.Invited)`},
-	{"the customer is forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat(h.Others, c.Invited)`},
+	{"the customer is forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat(h.Others, []Address{customer}[:0], c.Invited)`},
 	{"footer lines stay in", "internal/message/answertext.go", `		case footerLine(l):
 			continue
 `, ``},
@@ -60,7 +60,8 @@ var mutants = []mutant{
 
 	// The rotation.
 	{"the pointer stays where it is", "threads/step_distribute.go", `	s.effect(TakeTurn{Delta: delta, How: how})
-`, ``},
+`, `	_ = TakeTurn{Delta: delta, How: how}
+`},
 	{"the pointer is not stored", "internal/gateway/batch.go", `	if err := b.tx.SetPointers("turns", b.turns); err != nil {
 		return err
 	}
