@@ -127,7 +127,7 @@ func (c Credentials) notOffered(list []string) error {
 // Ended judges an exchange after the server said that it succeeded: a server
 // that has not proven itself where the mechanism wants it has not.
 func (e *Exchange) Ended() error {
-	if s, ok := e.Client.(*scramClient); ok && !s.conv.Valid() {
+	if s, ok := e.Client.(*scramClient); ok && !s.proven() {
 		return errors.New("the server let us in without proving that it knows the password (RFC 5802 §3): it may be another server")
 	}
 	return nil

@@ -89,7 +89,7 @@ func TestScramVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.WithNonceGenerator(func() string { return "rOprNGfwEbeRWgbNEkqO" })
-	e := &Exchange{Client: &scramClient{c.NewConversation()}}
+	e := &Exchange{Client: &scramClient{conv: c.NewConversation()}}
 	_, first, err := e.Start()
 	if string(first) != "n,,n=user,r=rOprNGfwEbeRWgbNEkqO" || err != nil {
 		t.Errorf("%q, %v", first, err)

@@ -16,7 +16,12 @@ import (
 const mostIterations = 5_000_000
 
 // scramClient is SCRAM-SHA-256 without channel binding.
-type scramClient struct{ conv *scram.ClientConversation }
+type scramClient struct {
+	conv *scram.ClientConversation
+	// failed is set by the first message that was no good. The library would go
+	// on behind it, without a signature to compare the server's with.
+	failed bool
+}
 
 func newScram(username, password string, random io.Reader) (*scramClient, error) {
 	if random == nil {
@@ -31,7 +36,7 @@ func newScram(username, password string, random io.Reader) (*scramClient, error)
 		return nil, errors.New("name or password holds characters SCRAM does not know (RFC 4013)")
 	}
 	c.WithNonceGenerator(func() string { return base64.RawStdEncoding.EncodeToString(nonce) })
-	return &scramClient{c.NewConversation()}, nil
+	return &scramClient{conv: c.NewConversation()}, nil
 }
 
 func (c *scramClient) Start() (string, []byte, error) {
@@ -40,10 +45,19 @@ func (c *scramClient) Start() (string, []byte, error) {
 }
 
 // Next answers the server's two messages, the second with an empty response.
-func (c *scramClient) Next(challenge []byte) ([]byte, error) {
-	if c.conv.Done() {
+func (c *scramClient) Next(challenge []byte) (answer []byte, err error) {
+	if c.failed || c.conv.Done() {
 		return nil, errChallenge
 	}
+	answer, err = c.next(challenge)
+	c.failed = err != nil
+	return answer, err
+}
+
+// proven reports whether the server has shown that it knows the password.
+func (c *scramClient) proven() bool { return !c.failed && c.conv.Valid() }
+
+func (c *scramClient) next(challenge []byte) ([]byte, error) {
 	if err := bounded(challenge); err != nil {
 		return nil, err
 	}
