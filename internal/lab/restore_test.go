@@ -12,7 +12,7 @@ import (
 	"postroom/internal/store"
 )
 
-var restoresFlag = flag.Int("restores", 2, "how many worlds have their state put back from a backup, beginning with -seed")
+var restoresFlag = flag.Int("restores", 2, "how many worlds have their state put back from a backup, from seed 100 on")
 
 // TestRestored: in a week of a world a backup is taken at one instant, and put
 // back at a later one. No customer gets anything twice or from nobody, and every
