@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"slices"
 )
 
 // pages reads the pages of a bbolt file as bbolt would, but believes nothing:
@@ -19,6 +20,15 @@ type pages struct {
 	size int
 	high uint64   // how many pages there are
 	seen []uint64 // a bit for each that is in use, or free
+
+	// What is read is looked at once and not kept: a level of the tree reads
+	// all its pages into the same memory.
+	levels [deepTree + 1]level
+}
+
+type level struct {
+	page []byte
+	keys [][]byte // of a branch
 }
 
 // The layout of a page and of a meta page, in octets; integers lie as the
@@ -118,12 +128,14 @@ func broken(id uint64, format string, args ...any) error {
 	return fmt.Errorf("page %d: %s: %w", id, fmt.Sprintf(format, args...), ErrDamaged)
 }
 
-// page reads a page with all that overflows it, and marks it as used.
-func (p *pages) page(id uint64) ([]byte, error) {
+// page reads a page with all that overflows it, and marks it as used. It
+// stays until the level reads its next.
+func (p *pages) page(id uint64, lv *level) ([]byte, error) {
 	if id < 2 || id >= p.high {
 		return nil, broken(id, "there are %d", p.high)
 	}
-	data := make([]byte, p.size)
+	lv.page = slices.Grow(lv.page[:0], p.size)
+	data := lv.page[:p.size]
 	if err := p.read(data, id); err != nil {
 		return nil, err
 	}
@@ -136,6 +148,7 @@ func (p *pages) page(id uint64) ([]byte, error) {
 	}
 	if more > 0 {
 		data = append(data, make([]byte, more*uint64(p.size))...)
+		lv.page = data
 		if err := p.read(data[p.size:], id+1); err != nil {
 			return nil, err
 		}
@@ -169,26 +182,30 @@ func (p *pages) mark(id uint64) error {
 // tree goes through the tree below a page. Its keys are not below low, and
 // below high where there is one.
 func (p *pages) tree(id uint64, depth int, low, high []byte) error {
-	data, err := p.page(id)
+	if depth > deepTree {
+		return broken(id, "the tree has no end")
+	}
+	lv := &p.levels[depth]
+	data, err := p.page(id, lv)
 	if err != nil {
 		return err
 	}
-	switch flags := native.Uint16(data[8:]); {
-	case flags == flagLeaf:
-		return p.leaf(id, data, low, high)
-	case flags != flagBranch:
+	switch flags := native.Uint16(data[8:]); flags {
+	case flagLeaf:
+		return p.leaf(id, depth, data, low, high)
+	case flagBranch:
+	default:
 		return broken(id, "it is of kind %#x", flags)
-	case depth > deepTree:
-		return broken(id, "the tree has no end")
 	}
 	n := int(native.Uint16(data[10:]))
 	if n == 0 {
 		return broken(id, "a branch without twigs")
 	}
-	keys, err := keysOf(id, data, n, false, low, high)
-	if err != nil {
+	lv.keys = lv.keys[:0]
+	if err := eachKey(id, data, n, false, low, high, func(key []byte) { lv.keys = append(lv.keys, key) }); err != nil {
 		return err
 	}
+	keys := lv.keys
 	for i := range n {
 		below := high
 		if i+1 < n {
@@ -202,36 +219,42 @@ func (p *pages) tree(id uint64, depth int, low, high []byte) error {
 	return nil
 }
 
-// keysOf returns the n keys of a page, which must be in order.
-func keysOf(id uint64, data []byte, n int, leaf bool, low, high []byte) ([][]byte, error) {
+// eachKey yields the n keys of a page, which must be in order.
+func eachKey(id uint64, data []byte, n int, leaf bool, low, high []byte, yield func(key []byte)) error {
 	if pageHead+n*entryHead > len(data) {
-		return nil, broken(id, "%d entries", n)
+		return broken(id, "%d entries", n)
 	}
-	keys := make([][]byte, n)
+	var last []byte
 	for i := range n {
 		entry := pageHead + i*entryHead
 		at := data[entry:]
 		if leaf && native.Uint32(at) > 1 {
-			return nil, broken(id, "entry %d is of kind %#x", i, native.Uint32(at))
+			return broken(id, "entry %d is of kind %#x", i, native.Uint32(at))
 		}
 		if leaf {
 			at = at[4:]
 		}
 		begin, size := uint64(entry)+uint64(native.Uint32(at)), uint64(native.Uint32(at[4:]))
 		if size == 0 || begin < uint64(pageHead+n*entryHead) || begin+size > uint64(len(data)) {
-			return nil, broken(id, "the key of entry %d lies outside", i)
+			return broken(id, "the key of entry %d lies outside", i)
 		}
-		keys[i] = data[begin : begin+size]
-		if i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 || bytes.Compare(keys[i], low) < 0 || high != nil && bytes.Compare(keys[i], high) >= 0 {
-			return nil, broken(id, "its keys are not in order")
+		key := data[begin : begin+size]
+		// The keys between the first and the last lie within when they are in order.
+		if i == 0 && bytes.Compare(key, low) < 0 || i > 0 && bytes.Compare(last, key) >= 0 ||
+			i == n-1 && high != nil && bytes.Compare(key, high) >= 0 {
+			return broken(id, "its keys are not in order")
 		}
+		if yield != nil {
+			yield(key)
+		}
+		last = key
 	}
-	return keys, nil
+	return nil
 }
 
-func (p *pages) leaf(id uint64, data, low, high []byte) error {
+func (p *pages) leaf(id uint64, depth int, data, low, high []byte) error {
 	n := int(native.Uint16(data[10:]))
-	if _, err := keysOf(id, data, n, true, low, high); err != nil {
+	if err := eachKey(id, data, n, true, low, high, nil); err != nil {
 		return err
 	}
 	for i := range n {
@@ -243,7 +266,7 @@ func (p *pages) leaf(id uint64, data, low, high []byte) error {
 			return broken(id, "the value of entry %d lies outside", i)
 		}
 		if native.Uint32(at) == 1 {
-			if err := p.bucket(id, data[begin:begin+size]); err != nil {
+			if err := p.bucket(id, depth, data[begin:begin+size]); err != nil {
 				return err
 			}
 		}
@@ -252,23 +275,23 @@ func (p *pages) leaf(id uint64, data, low, high []byte) error {
 }
 
 // bucket goes through a bucket: a page of its own, or one within the value.
-func (p *pages) bucket(id uint64, value []byte) error {
+func (p *pages) bucket(id uint64, depth int, value []byte) error {
 	if len(value) < bucketHead {
 		return broken(id, "a bucket of %d octets", len(value))
 	}
 	if root := native.Uint64(value); root != 0 {
-		return p.tree(root, 0, nil, nil)
+		return p.tree(root, depth+1, nil, nil)
 	}
 	inline := value[bucketHead:]
 	if len(inline) < pageHead || native.Uint16(inline[8:]) != flagLeaf {
 		return broken(id, "a bucket without a page")
 	}
-	return p.leaf(id, inline, nil, nil)
+	return p.leaf(id, depth, inline, nil, nil)
 }
 
 // freelist: what is free is not in use.
 func (p *pages) freelist(id uint64) error {
-	data, err := p.page(id)
+	data, err := p.page(id, &p.levels[0])
 	if err != nil {
 		return err
 	}
