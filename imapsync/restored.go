@@ -84,7 +84,8 @@ func (f *follower) rereadDone() error {
 			return nil
 		}
 		(*w).Read = true
-		return tx.AddInbox(store.InboxRecord{At: f.y.now(), Reread: &store.InReread{Folder: f.folder}})
+		(*w).Look++
+		return tx.AddInbox(store.InboxRecord{At: f.y.now(), Reread: &store.InReread{Folder: f.folder, Look: (*w).Look}})
 	})
 }
 

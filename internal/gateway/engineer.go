@@ -121,6 +121,10 @@ func (b *batch) releaseHold(h store.Hold, by string, asNote bool) error {
 	if h.OutID != "" {
 		return b.sendAgain(h, by)
 	}
+	if nowhereToSend(h) {
+		return fmt.Errorf("held mail %s came before the state was put back from a backup, and what it answers is not known any more: "+
+			"it can only be discarded; its author may answer the customer's mail again", h.ID)
+	}
 	l, err := b.heldLetter(h)
 	if err != nil {
 		return err

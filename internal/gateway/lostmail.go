@@ -14,9 +14,6 @@ import (
 // it then is recorded, and not done again.
 func (b *batch) lostMail(l *letter, ix *store.Index, found threads.Found) (*store.Outcome, error) {
 	m := &l.msg.Mail
-	if b.formOfOurs(m, threads.Where{}) {
-		return b.takeDown(l, threads.Where{})
-	}
 	if _, admin := b.fromAdmin(l); admin {
 		return b.lostOrder(l, "an admin's")
 	}

@@ -64,6 +64,9 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	if twin, ok := threads.Twin(ix, m); ok {
 		return &store.Outcome{Kind: store.OutcomeSame, Conversation: uint64(twin.Conversation), Event: twin.Event}, nil
 	}
+	if b.restored.Phase != "" && b.formOfOurs(m, where) && (b.ofLostTime(r.Mail) || m.Date.Before(b.restored.At)) {
+		return b.foundLate(l, where)
+	}
 	if where.Sent {
 		return b.sentByHand(l, found)
 	}

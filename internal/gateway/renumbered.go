@@ -38,6 +38,9 @@ func (b *batch) renumbered(uid store.UID, old store.HistoryHeader, moved map[sto
 		return err
 	}
 	if !known {
+		if err := b.stillToRead(uid.Folder); err != nil {
+			return err
+		}
 		return b.tx.SetLater(store.Later{
 			UID: uid, Why: "its folder was renumbered, and its header does not say what it is",
 			Since: b.now, Next: b.now, Size: old.Size, Date: old.InternalDate,

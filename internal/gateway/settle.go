@@ -63,6 +63,9 @@ func (b *batch) settle(l *letter, in threads.MailIn) (*store.Outcome, bool, erro
 	}
 	done := store.Outcome{Kind: store.OutcomeCommand, Class: string(in.Class)}
 	switch {
+	case len(list) == 1 && what != "discard" && nowhereToSend(list[0]):
+		done.Note = "it belongs to no conversation, and can only be thrown away"
+		err = b.tellNowhere(l, list[0], a.Engineer)
 	case len(list) == 1:
 		done.Conversation, done.Event = uint64(list[0].Conversation), list[0].Event
 		if err = b.decided(list[0], a.Engineer, what); err == nil {
@@ -89,6 +92,21 @@ func (b *batch) decided(h store.Hold, by, what string) error {
 		return b.releaseHold(h, by, true)
 	}
 	return b.discardHold(h, by)
+}
+
+// nowhereToSend reports whether a held mail is an answer of the time that a
+// restored state does not know, to nobody it knows: let go, it would open a
+// conversation as if she were a customer.
+func nowhereToSend(h store.Hold) bool {
+	return h.Conversation == 0 && h.OutID == "" && h.Why == threads.WhyLost
+}
+
+func (b *batch) tellNowhere(l *letter, h store.Hold, engineer string) error {
+	return b.notify(threads.Conversation{Subject: h.Subject}, threads.Notify{
+		OutID: "nowhere." + l.name(), Kind: threads.NoticeSettled, Engineer: engineer,
+		Reason: "nothing was sent: what that mail answers is not known any more, since the state was put back from a backup. " +
+			"If the customer still needs it, answer their mail again; /discard in reply to the notice you had throws the held one away",
+	}, nil)
 }
 
 // tellDecided says what came of it. That a mail is held still was said already.

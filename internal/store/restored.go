@@ -55,6 +55,7 @@ type Window struct {
 	From     uint32 `json:"from"`
 	Below    uint32 `json:"below"`
 	Read     bool   `json:"read,omitempty"`     // all of them are in the inbox
+	Look     int    `json:"look,omitempty"`     // how many times Read was said: it can be taken back
 	Gathered bool   `json:"gathered,omitempty"` // all of them were gathered
 }
 
@@ -67,6 +68,7 @@ func (w *Window) Holds(u UID) bool {
 // inbox; with End, that all of it has been handled.
 type InReread struct {
 	Folder string `json:"folder,omitempty"`
+	Look   int    `json:"look,omitempty"` // of the folder's Window, as it was then
 	End    bool   `json:"end,omitempty"`
 }
 
