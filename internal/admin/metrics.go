@@ -18,6 +18,7 @@ type Counters struct {
 	// ProbeSeconds is how long the last probe that came back was on its way; 0
 	// for none yet.
 	ProbeSeconds float64
+	Goroutines   int // there are now
 }
 
 // sample is one line of the metrics.
@@ -64,6 +65,7 @@ func samples(s Status, c Counters) []sample {
 		{"postroom_probes_total", "counter", "Probes that were sent.", float64(c.Probes)},
 		{"postroom_probes_failed_total", "counter", "Probes that did not come back, or were not taken.", float64(c.Lost)},
 		{"postroom_probe_seconds", "gauge", "How long the last probe that came back was on its way; 0 for none.", c.ProbeSeconds},
+		{"postroom_goroutines", "gauge", "Goroutines there are: steady but for connections and mails under way.", float64(c.Goroutines)},
 	}
 }
 

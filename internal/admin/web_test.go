@@ -38,7 +38,7 @@ func inWeb(t *testing.T, f func(w *web)) {
 		}
 		s := NewWeb(slog.New(slog.DiscardHandler), WebConfig{
 			Status: func() (Status, error) { w.reads++; return w.status, w.err }, Now: time.Now,
-			Counters: func() Counters { return Counters{Processed: 7, ProbeSeconds: 1.5} },
+			Counters: func() Counters { return Counters{Processed: 7, ProbeSeconds: 1.5, Goroutines: 21} },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -100,7 +100,7 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 		for _, want := range []string{"\npostroom_mails_queued 3\n", "\npostroom_mails_held 2\n", "\npostroom_conversations_open 12\n", "\npostroom_smtp_paused_until_seconds 1.7e+09\n",
-			"\npostroom_records_processed_total 7\n", "\npostroom_probe_seconds 1.5\n", "\npostroom_smtp_envelope_refused 1\n", "\n# TYPE postroom_probes_total counter\n"} {
+			"\npostroom_records_processed_total 7\n", "\npostroom_probe_seconds 1.5\n", "\npostroom_goroutines 21\n", "\npostroom_smtp_envelope_refused 1\n", "\n# TYPE postroom_probes_total counter\n"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%q is missing", want)
 			}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -102,7 +103,9 @@ func (w *watch) history() admin.Progress { return w.pace.progress(w.done, w.full
 func (w *watch) counters() admin.Counters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.counted
+	c := w.counted
+	c.Goroutines = runtime.NumGoroutine()
+	return c
 }
 
 // Processed, CameBack and SetAside implement gateway.Observer.
