@@ -14,7 +14,7 @@
 // The way through it: a plan (plan_test.go) says what to run; world_test.go
 // begins and ends a world, agenda_test.go lets it act, people_test.go and
 // engineers_test.go say what people do, trouble_test.go what goes wrong;
-// referee_test.go and referee_store_test.go judge; shrink_test.go looks for
+// referee_test.go, referee_store_test.go and referee_present_test.go judge; shrink_test.go looks for
 // the shortest history that still breaks a promise; mutants_test.go breaks the
 // service on purpose and asks whether the referee notices. wire_test.go gives
 // each connection its speed, same_test.go runs one world several times, and
@@ -23,12 +23,15 @@
 // its state directory (image_test.go is the disk), and lets it go on from them;
 // disk_test.go strikes the calls of a script over a store (script_test.go);
 // damage_test.go starts the program on directories that are not as they were.
+// soak_test.go has it work for an hour on real servers (soak_book_test.go is
+// the referee of that, soak_service_test.go watches what the program needs).
 // Their long forms are
 //
 //	go test ./internal/lab -run 'TestDeath$' -death.all -timeout 40m
 //	go test ./internal/lab -run 'TestPowerCut$' -power.images 3000 -power.cuts 60 -timeout 20m
 //	go test ./internal/lab -run TestPowerCutBehindFailedSync -power.failed 40 -timeout 20m
 //	go test ./internal/lab -run TestDiskFaults -disk.all -timeout 20m
+//	go test ./internal/lab -run TestSoak -soak 1h -v -timeout 90m
 //
 //	go test ./internal/lab -seed N -days D -count K
 //

@@ -44,6 +44,7 @@ func (l *lab) refereeStore() {
 	l.owned()
 	l.heldAreTold()
 	l.fair()
+	l.present()
 	l.quiet()
 	l.filed()
 	l.audited()
@@ -301,17 +302,17 @@ var (
 	rotationLine = regexp.MustCompile(`^time=\S+ level=INFO msg=rotation version=(\S+)`)
 	offDutyLine  = regexp.MustCompile(`^time=\S+ level=INFO msg=off_duty engineer=(\S+) cause=\S+ until=(\S+) `)
 	onDutyLine   = regexp.MustCompile(`^time=\S+ level=INFO msg=on_duty engineer=(\S+) `)
-	assignedLine = regexp.MustCompile(`^time=\S+ level=INFO msg=assigned conv=(\d+) event=(\d+) `)
+	assignedLine = regexp.MustCompile(`^time=\S+ level=INFO msg=(?:assigned|copied) conv=(\d+) event=(\d+) `)
 )
 
-// shift is what was in effect at an assignment.
+// shift is what was in effect at an assignment or a copy.
 type shift struct {
 	rot   *threads.Rotation
 	leave threads.Leave
 }
 
-// shifts reads from the log which rotation was in effect at each assignment,
-// and who was out of office, by "conversation.event". The order of the lines
+// shifts reads from the log which rotation was in effect at each assignment
+// and copy, and who was out of office, by "conversation.event". The order of the lines
 // tells: an edit and a mail are often taken in at the same instant.
 func (l *lab) shifts() map[string]shift {
 	at := map[string]shift{}
