@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxTold is how many engineers a person is told of, who named none of them.
+const maxTold = 12
+
 // Colleague finds the engineer a person names: by address, local part, full,
 // first or last name where only one person is meant. The reason says why there
 // is no such one, "" when there is.
@@ -36,7 +39,15 @@ func Colleague(r *Rotation, who string) (key, reason string) {
 	case 1:
 		return hits[0].Key, ""
 	case 0:
-		return "", fmt.Sprintf("nobody in the rotation is called %q", who)
+		reason = fmt.Sprintf("nobody in the rotation is called %q", who)
+		if n := len(r.Engineers); n > 0 && n <= maxTold {
+			names := make([]string, n)
+			for i, e := range r.Engineers {
+				names[i] = e.Name
+			}
+			reason += "; there are " + strings.Join(names, ", ")
+		}
+		return "", reason
 	}
 	var list []string
 	for _, e := range hits {

@@ -39,7 +39,7 @@ func commands() []command {
 		{word: "take", does: "the conversation is yours", cannot: bare, do: (*step).take},
 		{word: "assign", usage: "bob", does: "it is Bob's", cannot: (*step).cannotAssign, do: (*step).giveAway},
 		{word: "snooze", usage: "2d", does: "lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)", cannot: (*step).cannotSnooze, do: (*step).snooze},
-		{word: "close", does: "nothing is left to do", cannot: bare, do: (*step).closedBy},
+		{word: "close", does: "it is done, until the customer writes again", cannot: bare, do: (*step).closedBy},
 		{word: "reopen", does: "takes /close and /spam back", cannot: bare, do: (*step).reopenedBy},
 		{word: "cc", usage: "ann@client.example", does: "this answer and all later ones go to Ann too", early: true, cannot: (*step).cannotCc, do: (*step).invite},
 		{word: "subject", usage: "New words", does: "what our answers are called from here on", early: true, cannot: (*step).cannotRename, do: (*step).rename},

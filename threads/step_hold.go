@@ -123,6 +123,14 @@ func (s *step) release(in ReleaseIn) {
 	text, orders := m.HasText(), s.ordersIn(in.Author, m)
 	note := in.AsNote || slices.ContainsFunc(orders, func(o order) bool { return o.note })
 	doable := len(orders) > 0 && s.impossible(orders) == ""
+	if m.bare() && !doable { // a quotation below commands that could not be done is no answer, and no note
+		reason := s.impossible(orders)
+		if reason == "" {
+			reason = "there is no text in it"
+		}
+		s.stays(in, WhyUndone, reason)
+		return
+	}
 	answer := !note && (text || !doable)
 	if answer {
 		if _, engineer := s.w.Rotation.Engineer(in.By); engineer {
@@ -176,7 +184,7 @@ func (s *step) stays(in ReleaseIn, why Why, reason string) {
 	})
 	s.notify(Notify{
 		Kind: NoticeHeld, Engineer: in.Author, Hold: in.Hold, Event: n, Quote: true, Reason: reason,
-		Whom: slices.Concat(in.To, in.Cc), Held: Held{Why: why, From: in.Mail.Sender(), Stuck: true},
+		Whom: slices.Concat(in.To, in.Cc), Held: Held{Why: why, From: in.Mail.Sender(), Stuck: true, Bare: why == WhyUndone},
 	})
 }
 

@@ -71,7 +71,7 @@ func bareNotice(hello, about string, n threads.Notify) notice {
 		return notice{
 			subject: "Not done: " + about,
 			paragraphs: []string{hello, capital(sentence(n.Reason)),
-				"So nothing was done. Just write it once more, put right; about this one nothing is left to do."},
+				"Nothing of it was done. Please write it once more with that put right; this one you can forget."},
 			actions: []action{helpMe},
 		}
 	}
@@ -161,7 +161,7 @@ func (b *batch) forgedNotice(hello, about string, c threads.Conversation, n thre
 			subject: "Answered by a colleague? " + about,
 			paragraphs: []string{hello,
 				fmt.Sprintf("A mail that says it is from %s is a reply to a mail that %s sent. It was kept back, and its sender is asked to confirm it.", sender, mine),
-				fmt.Sprintf("If %s passed that mail on, all is well and nothing is left to do. If not, somebody writes in a colleague's name.%s", passed, on)},
+				fmt.Sprintf("If %s passed that mail on, all is well and there is nothing to do. If not, somebody writes in a colleague's name.%s", passed, on)},
 		}
 	}
 	asked := ""
