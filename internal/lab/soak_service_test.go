@@ -100,6 +100,7 @@ func (v *soakService) sample(at time.Duration) {
 		s.latency = float64(lags[len(lags)/2].Microseconds()) / 1000
 	}
 	v.taken = append(v.taken, s)
+	v.soak.t.Logf("life %d, %4.0f s: RssAnon %5.1f MB, %3.0f descriptors, %3.0f goroutines, %6.1f ms", s.life, s.at.Seconds(), s.rssAnon, s.fds, s.goroutines, s.latency)
 }
 
 // rssAnon is what a process holds of memory of its own, in MB.
@@ -140,7 +141,6 @@ func (v *soakService) grown() {
 	t, lives := v.soak.t, map[int][]soakSample{}
 	for _, s := range v.taken {
 		lives[s.life] = append(lives[s.life], s)
-		t.Logf("life %d, %4.0f s: RssAnon %5.1f MB, %3.0f descriptors, %3.0f goroutines, %6.1f ms", s.life, s.at.Seconds(), s.rssAnon, s.fds, s.goroutines, s.latency)
 	}
 	var long []soakSample
 	for _, list := range lives {
