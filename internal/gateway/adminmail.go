@@ -72,6 +72,9 @@ func (b *batch) fromAdmin(l *letter) (admin string, answers bool) {
 // refused by itself. admin is "" for somebody else with her token. A nil outcome means that the mail waits to be told who
 // vouches for it.
 func (b *batch) ordered(r store.InboxRecord, l *letter, admin string) (*store.Outcome, error) {
+	if err := b.queueComposed(); err != nil {
+		return nil, err
+	}
 	if admin == "" {
 		o := &store.Outcome{Kind: store.OutcomeCommand, Class: string(threads.ClassCustomer), Note: "it carries an admin's token and is not from her address"}
 		return o, b.list(l.uid, &l.msg.Mail, l.size, "forged", o.Note)

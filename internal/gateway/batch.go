@@ -29,6 +29,11 @@ type batch struct {
 	open     []*store.Raw
 	heard    heard
 	after    []func() // log lines and answers, told only once it is true
+
+	seq    uint64 // of the record in hand
+	many   bool   // it is one of several
+	aside  bool   // the copies of its step may be composed beside
+	beside beside
 }
 
 // letter is a mail in hand: its raw octets, open, and what was read in them.
@@ -61,10 +66,15 @@ func (g *Gateway) batch(records []store.InboxRecord) error {
 			restored: g.restored,
 		}
 		defer b.closeRaw()
+		defer b.beside.close()
+		b.many = len(records) > 1
 		for i := range records {
 			if err := b.guarded(records[i], readings[i]); err != nil {
-				return &recordError{records[i].Seq, err}
+				return ofRecord(records[i].Seq, err)
 			}
+		}
+		if err := b.queueComposed(); err != nil {
+			return err
 		}
 		if err := b.seen(); err != nil {
 			return err
@@ -109,6 +119,12 @@ func (b *batch) guarded(r store.InboxRecord, rd *reading) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	b.seq, b.aside = r.Seq, false
+	if r.Mail == nil {
+		if err := b.queueComposed(); err != nil {
+			return err
+		}
+	}
 	return b.record(r, rd)
 }
 

@@ -84,35 +84,55 @@ func (b *batch) sendCopy(h hand, e threads.SendCopy) error {
 	if err != nil {
 		return err
 	}
-	var recipe *message.Recipe
-	var sources []store.Ref
-	switch {
-	case e.Stub != "":
-		l = nil
-		recipe, err = b.retold(h.c, e.Of, cp, e.Stub)
-	case l == nil:
-		recipe, err = b.retold(h.c, e.Of, cp, "")
-	case l.cut != "":
-		recipe, err = b.g.composer.Stub(l.msg, cp, capital(sentence(l.cut)))
-	default:
-		sources = []store.Ref{l.ref}
-		recipe, err = b.g.composer.Copy(l.msg, cp)
-	}
-	if err != nil {
-		return err
-	}
 	gen, err := b.tx.Generation(h.c, e.Engineer)
 	if err != nil {
 		return err
 	}
-	return b.enqueue(h.c, outgoing{
+	out := outgoing{
 		mail: store.OutMail{
 			ID: e.OutID, Kind: store.OutCopy, Event: e.Of, To: e.Engineer, Subject: h.c.Subject, MessageID: e.MessageID,
-			Recipients: []store.Recipient{{Address: eng.Email, State: store.OutQueued}}, Sources: sources,
+			Recipients: []store.Recipient{{Address: eng.Email, State: store.OutQueued}},
 		},
-		recipe: recipe, letters: letters(l),
 		known: threads.Known{Kind: threads.KnownCopy, Event: e.Of, Engineer: e.Engineer, Generation: gen},
-	})
+	}
+	switch {
+	case e.Stub != "":
+		l = nil
+		out.recipe, err = b.retold(h.c, e.Of, cp, e.Stub)
+	case l == nil:
+		out.recipe, err = b.retold(h.c, e.Of, cp, "")
+	case l.cut != "":
+		out.recipe, err = b.g.composer.Stub(l.msg, cp, capital(sentence(l.cut)))
+	default:
+		return b.sendWhole(h, out, l, cp)
+	}
+	if err != nil {
+		return err
+	}
+	out.letters = letters(l)
+	return b.enqueue(h.c, out)
+}
+
+// sendWhole queues a copy of a mail that is here.
+func (b *batch) sendWhole(h hand, out outgoing, l *letter, cp message.Copy) error {
+	out.mail.Sources, out.letters = []store.Ref{l.ref}, letters(l)
+	compose := func() (*message.Recipe, error) { return b.g.composer.Copy(l.msg, cp) }
+	put := func(r *message.Recipe) error {
+		out.recipe = r
+		return b.enqueue(h.c, out)
+	}
+	if b.aside && l == h.l {
+		b.later(compose, put)
+		return nil
+	}
+	if err := b.queueComposed(); err != nil { // one of the same mail may be being composed
+		return err
+	}
+	recipe, err := compose()
+	if err != nil {
+		return err
+	}
+	return put(recipe)
 }
 
 // source finds the raw mail of an event; nil when it is no longer here.

@@ -57,6 +57,11 @@ func passing(e threads.Effect, all []threads.Effect) bool {
 }
 
 func (b *batch) effect(h hand, e threads.Effect) error {
+	if !apart(e) {
+		if err := b.queueComposed(); err != nil {
+			return err
+		}
+	}
 	switch e := e.(type) {
 	case threads.SendCopy:
 		return b.sendCopy(h, e)

@@ -45,6 +45,11 @@ func (b *batch) done(r store.InboxRecord, l *letter) error {
 // record was parked.
 func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found threads.Found, where threads.Where) (*store.Outcome, error) {
 	m := &l.msg.Mail
+	if r.Mail.For != "" || where.Sent || b.restored.Phase != "" {
+		if err := b.queueComposed(); err != nil {
+			return nil, err
+		}
+	}
 	if r.Mail.For != "" {
 		return b.handOut(l, r.Mail.For, found)
 	}
@@ -52,7 +57,7 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 		return b.gatherLost(r, l, ix, found, where)
 	}
 	if b.probe(ix, m, found) {
-		return b.probed(l)
+		return b.probed(l) // it was queued when this was started
 	}
 	known, own := threads.Own(ix, b.g.names, m, found, where)
 	if !own {
@@ -93,6 +98,11 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 		authority.Doubt, authority.Reason = threads.WhyEmpty, "its text could not be had from the mailbox ("+l.cut+"); please send it once more"
 	}
 	in := threads.MailIn{Mail: m, Class: class, Evidence: evidence, Found: found, Authority: authority}
+	if class != threads.ClassCustomer || authority.Doubt != "" {
+		if err := b.queueComposed(); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case class == threads.ClassBounce:
 		return b.bounce(l, found)
@@ -109,6 +119,7 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 			return nil, err
 		}
 	}
+	b.aside = b.many && class == threads.ClassCustomer && b.restored.Phase == "" && b.g.wary == 0
 	return b.received(l, in)
 }
 
@@ -276,6 +287,9 @@ func (b *batch) ownCopy(ix *store.Index, m *threads.Mail, found threads.Found) (
 // own records one of our own mails come back: it proves that the relay took
 // it, teaches the id it travels under, and belongs into Sent.
 func (b *batch) own(l *letter, known threads.Known, found threads.Found) (*store.Outcome, error) {
+	if err := b.queueComposed(); err != nil {
+		return nil, err
+	}
 	m := &l.msg.Mail
 	alias := ""
 	if m.MessageID != known.MessageID {

@@ -29,6 +29,9 @@ func letters(l *letter) []*letter {
 // enqueue queues a composed mail: its envelope, its deadline, and what its
 // ids stand for.
 func (b *batch) enqueue(c threads.Conversation, o outgoing) error {
+	if err := b.queueComposed(); err != nil { // they go before this one
+		return err
+	}
 	m := o.mail
 	m.Conversation = uint64(c.ID)
 	m.State, m.Queued, m.NextAttempt, m.Deadline = store.OutQueued, b.now, b.now, b.now.Add(b.g.cfg.Deadline)
