@@ -103,6 +103,7 @@ func (l *lab) trouble() {
 		l.world.StopSMTP()
 		l.after(l.around(20*time.Minute), l.smtpUp)
 	})
+	l.again("sitting relay", 30*time.Hour, l.relaySits)
 	l.again("reader", 20*time.Hour, l.somebodyReads)
 	l.again("stop", 40*time.Hour, l.pause)
 	l.again("crash", 24*time.Hour, l.crash)
@@ -118,6 +119,9 @@ func (l *lab) trouble() {
 // clockJumps sets the service's clock wrong, by up to three hours, until
 // somebody sets it right.
 func (l *lab) clockJumps() {
+	if l.sits != nil {
+		return
+	}
 	l.counts["clocks set wrong"]++
 	l.wrong.Store(int64(l.between(-3*time.Hour, 3*time.Hour)))
 	l.after(l.around(2*time.Hour), func() { l.wrong.Store(0) })

@@ -33,6 +33,7 @@ type lab struct {
 	texts   map[string]*threads.Rotation // every good rotation there was, by version
 	good    *threads.Rotation            // the newest
 	up      bool
+	sits    *sitting                   // the relay, on our own copies; nil: it does not
 	settled bool                       // the end has come, and everything has calmed down
 	moves   map[*talk]int              // see moved
 	knew    map[string]map[string]bool // see aliased
@@ -199,6 +200,7 @@ func (l *lab) run() {
 // settle ends all trouble and lets the service finish what is left.
 func (l *lab) settle() {
 	l.wrong.Store(0)
+	l.relayStands()
 	l.world.ClearFaults()
 	l.refuse()
 	l.world.StopIMAP()
