@@ -68,6 +68,8 @@ type Recorder interface {
 	AddKnown(id string, k Known) error
 	// AddTrace records that a mail of conv left a trace; see WithTrace.
 	AddTrace(t Trace, conv ID) error
+	// AddTraces records all that one mail of conv left.
+	AddTraces(list []Trace, conv ID) error
 	// SetActive records when a mail of conv came or went. The newest counts.
 	SetActive(conv ID, at time.Time) error
 }

@@ -88,13 +88,8 @@ func common(m *Mail, id string) bool {
 }
 
 func leave(r Recorder, list []Trace, conv ID, at time.Time) error {
-	for _, t := range list {
-		if t == "" {
-			continue
-		}
-		if err := r.AddTrace(t, conv); err != nil {
-			return fmt.Errorf("recording a trace of conversation %d: %w", conv, err)
-		}
+	if err := r.AddTraces(list, conv); err != nil {
+		return fmt.Errorf("recording the traces of conversation %d: %w", conv, err)
 	}
 	if err := r.SetActive(conv, at); err != nil {
 		return fmt.Errorf("recording when conversation %d was active: %w", conv, err)

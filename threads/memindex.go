@@ -94,6 +94,16 @@ func (x *MemIndex) AddTrace(t Trace, conv ID) error {
 	return nil
 }
 
+// AddTraces implements Recorder. It never fails.
+func (x *MemIndex) AddTraces(list []Trace, conv ID) error {
+	for _, t := range list {
+		if t != "" {
+			_ = x.AddTrace(t, conv)
+		}
+	}
+	return nil
+}
+
 // SetActive implements Recorder. It never fails.
 func (x *MemIndex) SetActive(conv ID, at time.Time) error {
 	if at.After(x.active[conv]) {

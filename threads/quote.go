@@ -30,22 +30,37 @@ func saidTraces(text, base, person string) []Trace {
 	if len(runs) == 0 {
 		return nil
 	}
-	list, key := []Trace{saidTrace(traceQuote, topic)}, AddressKey(person)
+	of, key := trace(traceQuote, topic), AddressKey(person)
+	list := make([]Trace, 0, 1+2*len(runs))
+	list = append(list, saidOf(of, of))
 	for _, r := range runs {
-		list = append(list, saidTrace(traceQuote, topic, r), saidTrace(traceOwn, topic, r, key))
+		list = append(list, saidOf(of, trace(traceQuote, topic, r)), saidOf(of, trace(traceOwn, topic, r, key)))
 	}
 	return list
 }
 
-// saidTrace is a trace of what was said under a topic. Those of one topic begin
-// alike, so that they lie together in an index and are written at one place.
+// saidTrace is a trace of what was said under a topic.
 func saidTrace(kind byte, topic string, parts ...string) Trace {
-	of, what := trace(kind, topic), trace(kind, append([]string{topic}, parts...)...)
-	return of[:1+topicOctets] + what[1:len(what)-topicOctets]
+	return saidOf(trace(kind, topic), trace(kind, append([]string{topic}, parts...)...))
+}
+
+// saidOf is what, a trace, of the topic of another. Those of one topic are alike
+// in their topic, so that an index can keep them together: see Said.
+func saidOf(topic, what Trace) Trace {
+	return what[:1] + topic[1:1+topicOctets] + what[1:len(what)-topicOctets]
 }
 
 // topicOctets of a trace are those of its topic.
 const topicOctets = 6
+
+// Said splits a trace of what was said: the topic, which one mail has in all of
+// them, and the rest. ok is false for another kind of trace.
+func (t Trace) Said() (topic string, kind byte, what string, ok bool) {
+	if len(t) != traceOctets || t[0] != traceQuote && t[0] != traceOwn {
+		return "", 0, "", false
+	}
+	return string(t[1 : 1+topicOctets]), t[0], string(t[1+topicOctets:]), true
+}
 
 // sayings is what was said under a topic.
 type sayings struct {
@@ -174,14 +189,16 @@ func sampleRuns(text string, n int) []string {
 	var room struct { // on the stack: this is done for every mail
 		runes  [textRunes]rune
 		starts [textRunes / 3]int
+		hashes [textRunes / 3]uint64
 	}
 	runes, starts := foldText(text, room.runes[:0], room.starts[:0])
+	for len(starts) > 0 && starts[len(starts)-1]+runLetters > len(runes) {
+		starts = starts[:len(starts)-1]
+	}
+	hashes := hashRuns(room.hashes[:0], runes, starts)
 	least := make([]run, 0, n+1)
-	for _, at := range starts {
-		if at+runLetters > len(runes) {
-			break
-		}
-		r := run{hashRunes(runes[at : at+runLetters]), at}
+	for i, at := range starts {
+		r := run{hashes[i], at}
 		if len(least) == n && r.hash >= least[n-1].hash {
 			continue
 		}
@@ -201,10 +218,40 @@ func sampleRuns(text string, n int) []string {
 // hashRunes is FNV-1a over runes, mixed once more: the small hashes must be
 // spread evenly.
 func hashRunes(runes []rune) uint64 {
-	h := uint64(14695981039346656037)
+	h := hashSeed
 	for _, r := range runes {
-		h = (h ^ uint64(r)) * 1099511628211
+		h = (h ^ uint64(r)) * hashPrime
 	}
+	return mixed(h)
+}
+
+const (
+	hashSeed  uint64 = 14695981039346656037
+	hashPrime        = 1099511628211
+)
+
+// hashRuns appends the hash of the run at each start. One multiplication waits
+// for the one before it, so four runs are done side by side.
+func hashRuns(hashes []uint64, runes []rune, starts []int) []uint64 {
+	for ; len(starts) >= 4; starts = starts[4:] {
+		a, b := runes[starts[0]:][:runLetters], runes[starts[1]:][:runLetters]
+		c, d := runes[starts[2]:][:runLetters], runes[starts[3]:][:runLetters]
+		g, h, i, j := hashSeed, hashSeed, hashSeed, hashSeed
+		for at := range runLetters {
+			g = (g ^ uint64(a[at])) * hashPrime
+			h = (h ^ uint64(b[at])) * hashPrime
+			i = (i ^ uint64(c[at])) * hashPrime
+			j = (j ^ uint64(d[at])) * hashPrime
+		}
+		hashes = append(hashes, mixed(g), mixed(h), mixed(i), mixed(j))
+	}
+	for _, at := range starts {
+		hashes = append(hashes, hashRunes(runes[at:at+runLetters]))
+	}
+	return hashes
+}
+
+func mixed(h uint64) uint64 {
 	h ^= h >> 32
 	h *= 0x9e3779b97f4a7c15
 	return h ^ h>>29

@@ -6,6 +6,8 @@ import (
 	"unicode"
 )
 
+const traceOctets = 17
+
 // Trace is what mails of one conversation have in common beside ids: a kind
 // and a digest, 17 octets.
 type Trace string
@@ -29,7 +31,7 @@ func trace(kind byte, parts ...string) Trace {
 	var sum [1 + sha256.Size]byte
 	sum[0] = kind
 	h.Sum(sum[1:1])
-	return Trace(sum[:17])
+	return Trace(sum[:traceOctets])
 }
 
 // SubjectTrace is the trace of a person under a base subject; "" when the

@@ -23,6 +23,7 @@ package store
 //	events         conversation/8 n/4              → event     as threads encodes it; before version 6 JSON
 //	message-ids    SHA-256(id)/16                   → knownVersion, []Known   which mails an id stands for; before version 7 by the id itself
 //	traces         threads.Trace                   → octet, uvarints   conversations in which a trace was left, newest last
+//	               topic/6                         → octet, texts   the traces of the first texts under it: see said.go
 //	active         conversation/8                  → octet, unix/8     when its newest mail came or went
 //	texts          conversation/8 n/4              → deflate   what a person reads of a mail (octet, deflated)
 //	redirects      conversation/8 n/4              → octet, conversation/8 n/4   where an event is that moved; n 0 is all of it

@@ -10,7 +10,7 @@ import (
 
 // AddTrace implements threads.Recorder.
 func (tx *Tx) AddTrace(t threads.Trace, conv threads.ID) error {
-	list, err := tx.traced(t)
+	list, err := tx.tracedAlone(t)
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,24 @@ func (tx *Tx) AddTrace(t threads.Trace, conv threads.ID) error {
 	return tx.bucket(bTraces).Put([]byte(t), data)
 }
 
+// traced returns the conversations of a trace. Those a whole text was kept of
+// come first.
 func (tx *Tx) traced(t threads.Trace) ([]threads.ID, error) {
+	list, err := tx.tracedAlone(t)
+	if err != nil {
+		return nil, err
+	}
+	said, err := tx.said(t)
+	if err != nil || len(said) == 0 {
+		return list, err
+	}
+	for _, conv := range list {
+		said, _ = threads.WithTrace(said, conv)
+	}
+	return said, nil
+}
+
+func (tx *Tx) tracedAlone(t threads.Trace) ([]threads.ID, error) {
 	b := tx.bucket(bTraces)
 	if b == nil || t == "" {
 		return nil, nil // a state directory that was never opened for writing since
