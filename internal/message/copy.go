@@ -154,6 +154,15 @@ func (m *Message) original(place *seat) (*entity, error) {
 		if place != nil && place.at <= p.Start {
 			take()
 		}
+		if len(p.Children) > 0 {
+			fields, err := m.contentHeader(p)
+			if err != nil {
+				return nil, err
+			}
+			e.body = append(e.body, stretch{start: at, end: p.Start}, stretch{text: fields + "\r\n"})
+			at = p.Body
+			continue
+		}
 		fixed, err := m.leaf(p)
 		if err != nil {
 			return nil, err
@@ -169,13 +178,17 @@ func (m *Message) original(place *seat) (*entity, error) {
 	return e, nil
 }
 
-// unfit lists the leaves below p that have to be encoded anew. What is signed
-// is left alone.
+// unfit lists the leaves below p that have to be encoded anew, and the
+// multiparts whose header has to be written anew, in the order of the mail.
+// What is signed is left alone.
 func (m *Message) unfit(p *Part, list []*Part) []*Part {
 	switch {
 	case !p.Lines || m.cr || p.Type == "multipart/signed" || p.Type == "multipart/encrypted":
 		return list
 	case len(p.Children) > 0:
+		if p.LongHeader {
+			list = append(list, p)
+		}
 		for _, c := range p.Children {
 			list = m.unfit(c, list)
 		}

@@ -119,20 +119,22 @@ func TestCopyBadBodies(t *testing.T) {
 		return "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nfirst\r\n--b\r\n" + part + "\r\n--b--\r\n"
 	}
 	for name, raw := range map[string]string{
-		"long line":        "From: Jane <jane@x.example>\r\n\r\n" + long + "\r\n",
-		"NUL":              "From: Jane <jane@x.example>\r\n\r\na\x00b\r\n",
-		"bare LF":          "From: Jane <jane@x.example>\n\nbare\nline ends\n",
-		"bare CR":          "From: Jane <jane@x.example>\r\rbare\rline ends\r",
-		"long in part":     wrap("Content-Type: text/csv\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xe4" + long),
-		"long base64":      wrap("Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUJD", 400)),
-		"long QP":          wrap("Content-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.Repeat("=C3=A4 ", 400)),
-		"raw 8-bit name":   wrap("Content-Type: image/png; name=\"\xe4.png\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUJD", 400)),
-		"no boundary":      "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed\r\n\r\ntext\r\n",
-		"boundary never":   "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=zz\r\n\r\ntext\r\n",
-		"no last boundary": "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo",
-		"empty":            "",
-		"no body":          "From: Jane <jane@x.example>\r\n\r\n",
-		"nested":           wrap("Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\n" + long + "\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>" + long + "</p>\r\n--c--"),
+		"long line":         "From: Jane <jane@x.example>\r\n\r\n" + long + "\r\n",
+		"NUL":               "From: Jane <jane@x.example>\r\n\r\na\x00b\r\n",
+		"bare LF":           "From: Jane <jane@x.example>\n\nbare\nline ends\n",
+		"bare CR":           "From: Jane <jane@x.example>\r\rbare\rline ends\r",
+		"long in part":      wrap("Content-Type: text/csv\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xe4" + long),
+		"long base64":       wrap("Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUJD", 400)),
+		"long header":       wrap("X-Long: " + long + "\r\nContent-Type: text/csv\r\n\r\na"),
+		"long header above": wrap("Content-Type: multipart/alternative; boundary=c\r\nX-Long: " + long + "\r\n\r\n--c\r\nX-Long: " + long + "\r\n\r\na\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>b</p>\r\n--c--"),
+		"long QP":           wrap("Content-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.Repeat("=C3=A4 ", 400)),
+		"raw 8-bit name":    wrap("Content-Type: image/png; name=\"\xe4.png\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUJD", 400)),
+		"no boundary":       "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed\r\n\r\ntext\r\n",
+		"boundary never":    "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=zz\r\n\r\ntext\r\n",
+		"no last boundary":  "From: Jane <jane@x.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo",
+		"empty":             "",
+		"no body":           "From: Jane <jane@x.example>\r\n\r\n",
+		"nested":            wrap("Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\n" + long + "\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>" + long + "</p>\r\n--c--"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := readString(raw)

@@ -81,7 +81,8 @@ type Part struct {
 	Encoding    string            // Content-Transfer-Encoding, lower case, cleaned; "" means 7bit
 	ContentID   string            // without angle brackets
 	EightBit    bool              // the body has octets over 127
-	Lines       bool              // the body has a line over 998 octets or a bare CR or NUL: not to be sent as it is
+	Lines       bool              // the body, or the header of a part, has a line over 998 octets, or the body a bare CR or NUL: not to be sent as it is
+	LongHeader  bool              // it is the header of the part that has such a line
 
 	Children []*Part // for multipart/*; message/rfc822 is a leaf
 

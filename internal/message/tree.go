@@ -72,7 +72,7 @@ func (s *treeScan) part(p *Part, defaultType string, depth int) delimiter {
 func (s *treeScan) header(p *Part, root bool) (d delimiter, ended bool) {
 	h := &s.h
 	h.reset(p.Start)
-	blank := 0
+	blank, width := 0, int64(0)
 	var l line
 	for {
 		if !s.r.next(&l) {
@@ -93,6 +93,12 @@ func (s *treeScan) header(p *Part, root bool) (d delimiter, ended bool) {
 		if level, closing := s.match(&l); level >= 0 {
 			d = delimiter{level: level, closing: closing, start: l.start, end: l.start}
 			break
+		}
+		if !l.rest {
+			width = 0
+		}
+		if width += int64(len(l.text)); width > maxLine && !root { // the header of the mail itself is never sent on
+			p.Lines, p.LongHeader = true, true
 		}
 		h.add(&l)
 	}
