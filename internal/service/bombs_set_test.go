@@ -182,11 +182,13 @@ func packedBombs(t testing.TB) []bomb {
 	}
 	pack(&gzipped, nothing)
 	pack(&twice, gzipped.Bytes())
+	winmail := with("Winmail", "winmail.dat", "application/ms-tnef", rtfBomb())
+	winmail.heap = 100 << 20
 	return []bomb{
 		with("Zipped nothing", "plan.zip", "application/zip", zipped.Bytes()),
 		with("Gzipped nothing", "log.gz", "application/gzip", gzipped.Bytes()),
 		with("Gzipped twice", "log.gz.gz", "application/gzip", twice.Bytes()),
-		with("Winmail", "winmail.dat", "application/ms-tnef", rtfBomb()),
+		winmail,
 	}
 }
 
