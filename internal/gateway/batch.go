@@ -42,6 +42,8 @@ type letter struct {
 	ref store.Ref
 	msg *message.Message
 	cut string
+	// packed is its text as it will be kept; nil where that is not known.
+	packed store.Packed
 	// size is RFC822.SIZE, 0 where it does not matter.
 	size int64
 }

@@ -16,6 +16,8 @@ type library struct {
 	ahead map[uint64]*reading // by record
 	held  int64
 	wg    sync.WaitGroup
+	// packers compress what will be kept of the mails.
+	packers sync.Pool
 
 	mu      sync.Mutex
 	waiting []func() // what is to be read, oldest first
@@ -23,7 +25,10 @@ type library struct {
 }
 
 func newLibrary(st *store.Store, names threads.Names) *library {
-	return &library{st: st, names: names, ahead: map[uint64]*reading{}}
+	return &library{
+		st: st, names: names, ahead: map[uint64]*reading{},
+		packers: sync.Pool{New: func() any { return &store.Packer{} }},
+	}
 }
 
 // ask has f called by one of the readers. They end when nothing waits.

@@ -162,7 +162,10 @@ func (b *batch) filed(l *letter, kind threads.KnownKind, id threads.ID, n int, c
 func (b *batch) keepText(l *letter, kind threads.KnownKind, id threads.ID, n int) error {
 	m := &l.msg.Mail
 	if kind != threads.KnownHers {
-		return b.tx.SetText(id, n, m.Text)
+		if l.packed == nil { // it was not read ahead
+			return b.tx.SetText(id, n, m.Text)
+		}
+		return b.tx.SetPacked(id, n, l.packed)
 	}
 	e, _, err := b.tx.Event(id, n)
 	if err != nil {

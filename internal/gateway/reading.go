@@ -10,7 +10,6 @@ import (
 
 	"postroom/internal/message"
 	"postroom/internal/store"
-	"postroom/threads"
 )
 
 // Reading a mail is the one part of the work that needs no transaction, so it
@@ -88,7 +87,7 @@ func (lib *library) beginSide(list []*reading) {
 	if list[0].held == 0 {
 		lib.ask(func() {
 			list[0].open(lib.st)
-			list[0].finish(lib.names)
+			lib.finish(list[0])
 		})
 		return
 	}
@@ -99,7 +98,7 @@ func (lib *library) beginSide(list []*reading) {
 				n := rd.letter.ref.Length
 				rd.octets, octets = octets[:n:n], octets[n:]
 			}
-			rd.finish(lib.names)
+			lib.finish(rd)
 		}
 	})
 }
@@ -158,7 +157,7 @@ func comesBack(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
 // finish reads the mail, unless it could not be had, and says that it is done.
 // Reading never fails by design; should it panic all the same, that is this one
 // mail's end, not the service's.
-func (rd *reading) finish(names threads.Names) {
+func (lib *library) finish(rd *reading) {
 	defer close(rd.done)
 	if rd.err != nil {
 		return
@@ -173,7 +172,11 @@ func (rd *reading) finish(names threads.Names) {
 	} else if rd.letter.msg, rd.err = readWhole(rd.raw); rd.err != nil {
 		return
 	}
-	rd.letter.msg.Mail.Foresee(names)
+	m := &rd.letter.msg.Mail
+	m.Foresee(lib.names)
+	packer := lib.packers.Get().(*store.Packer)
+	rd.letter.packed, rd.err = packer.Pack(m.Text)
+	lib.packers.Put(packer)
 }
 
 // readWhole reads a mail. Reading never fails, but the disk may: then what was

@@ -78,42 +78,6 @@ func (tx *Tx) EachConversation(f func(threads.Conversation) error) error {
 
 func eventKey(id threads.ID, n int) []byte { return append(u64(uint64(id)), u32(uint32(n))...) }
 
-// SetText keeps the text of the mail of an event, at most threads.MaxText
-// octets of it, compressed.
-func (tx *Tx) SetText(id threads.ID, n int, text string) error {
-	if text == "" {
-		return nil
-	}
-	if len(text) > threads.MaxText {
-		text = text[:threads.MaxText]
-	}
-	var buf bytes.Buffer
-	buf.WriteByte(recordVersion)
-	w, err := tx.s.deflater(&buf)
-	if err != nil {
-		return err
-	}
-	if _, err := io.WriteString(w, text); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return tx.bucket(bTexts).Put(eventKey(id, n), buf.Bytes())
-}
-
-// deflater returns the one compressor, writing to w. Making one costs more
-// than most texts; transactions that write run one at a time.
-func (s *Store) deflater(w io.Writer) (*flate.Writer, error) {
-	if s.deflate != nil {
-		s.deflate.Reset(w)
-		return s.deflate, nil
-	}
-	var err error
-	s.deflate, err = flate.NewWriter(w, flate.BestSpeed)
-	return s.deflate, err
-}
-
 // Text returns the text kept of an event's mail, "" when there is none.
 func (tx *Tx) Text(id threads.ID, n int) (string, error) {
 	data := tx.bucket(bTexts).Get(eventKey(id, n))

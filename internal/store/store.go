@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -60,7 +59,7 @@ type Store struct {
 	spool    *spool
 	live     live
 	trouble  trouble
-	deflate  *flate.Writer // used in transactions that write
+	packer   Packer // used in transactions that write
 	wakeLock sync.Mutex
 	wakes    map[string][]chan struct{}
 
