@@ -3,7 +3,6 @@ package threads
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"hash"
 	"strconv"
@@ -82,8 +81,13 @@ func (m Minter) letters(purpose byte, parts ...any) string {
 	h.Reset()
 	text := utf8.AppendRune(make([]byte, 0, 128), rune(purpose))
 	for _, p := range parts {
-		s, ok := p.(string)
-		if !ok {
+		var s string
+		switch p := p.(type) {
+		case string:
+			s = p
+		case ID:
+			s = p.String()
+		default:
 			s = fmt.Sprint(p)
 		}
 		text = append(text, 0)
@@ -92,8 +96,19 @@ func (m Minter) letters(purpose byte, parts ...any) string {
 	}
 	h.Write(text)
 	var sum [sha256.Size]byte
-	enc := base32.StdEncoding.EncodeToString(h.Sum(sum[:0]))
-	return strings.ToLower(enc[:tokenLetters])
+	h.Sum(sum[:0])
+	return inLetters(&sum)
+}
+
+// inLetters is the front of a sum in base32 (RFC 4648 §6), in lower case.
+func inLetters(sum *[sha256.Size]byte) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	var letters [tokenLetters]byte
+	for i := range letters {
+		at, shift := i*5/8, 11-i*5%8
+		letters[i] = alphabet[(uint16(sum[at])<<8|uint16(sum[at+1]))>>shift&31]
+	}
+	return string(letters[:])
 }
 
 // Token makes the token of a kind for what parts name.

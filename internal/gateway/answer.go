@@ -15,7 +15,7 @@ import (
 func (b *batch) answerOf(c threads.Conversation, e threads.SendAnswer) message.Answer {
 	a := message.Answer{
 		Author: b.nameOf(e.Author), To: e.To, Cc: slices.Concat(e.Cc, e.Added), Subject: c.Subject,
-		MessageID: e.MessageID, Date: b.now, References: []string{b.g.names.RootID(b.g.minter.In(c.Era), c.ID)},
+		MessageID: e.MessageID, Date: b.now, References: []string{b.rootID(c)},
 	}
 	if h, ok := c.HeardAt(e.Answers); ok {
 		for _, id := range h.References {

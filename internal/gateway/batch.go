@@ -28,6 +28,7 @@ type batch struct {
 	orders   []order
 	open     []*store.Raw
 	heard    heard
+	rooted   rooted
 	after    []func() // log lines and answers, told only once it is true
 
 	seq    uint64 // of the record in hand
@@ -243,7 +244,19 @@ type heard struct {
 // root records what the root id of a conversation stands for: before the first
 // mail that carries it. One from before us has none until somebody writes in it.
 func (b *batch) root(c threads.Conversation) error {
-	id := c.ID
-	root := b.g.names.RootID(b.g.minter.In(c.Era), id)
-	return b.tx.AddKnown(root, threads.Known{Kind: threads.KnownRoot, Conversation: id})
+	return b.tx.AddKnown(b.rootID(c), threads.Known{Kind: threads.KnownRoot, Conversation: c.ID})
+}
+
+// rooted is the root id that was made last: a mail of a conversation asks for
+// its own more than once.
+type rooted struct {
+	conversation threads.ID
+	era, id      string
+}
+
+func (b *batch) rootID(c threads.Conversation) string {
+	if r := &b.rooted; r.id == "" || r.conversation != c.ID || r.era != c.Era {
+		*r = rooted{c.ID, c.Era, b.g.names.RootID(b.g.minter.In(c.Era), c.ID)}
+	}
+	return b.rooted.id
 }

@@ -62,7 +62,7 @@ func (b *batch) thread(c threads.Conversation, engineer, own string) (references
 	if i := slices.Index(chain, own); i >= 0 {
 		chain = chain[:i]
 	}
-	references = append([]string{b.g.names.RootID(b.g.minter.In(c.Era), c.ID), id}, chain...)
+	references = append([]string{b.rootID(c), id}, chain...)
 	if len(chain) > 0 {
 		inReplyTo = chain[len(chain)-1]
 	}
@@ -329,9 +329,12 @@ func (b *batch) mailtos(to, subject string, actions []action) []message.Link {
 	if !b.g.tokensArrive() {
 		return nil // only a reply carries a token then
 	}
-	var links []message.Link
-	for _, a := range actions {
-		links = append(links, message.Link{Label: a.label, Mailto: message.MailtoURL(to, "Re: "+subject, a.command)})
+	links, commands := make([]message.Link, len(actions)), make([]string, len(actions))
+	for i, a := range actions {
+		commands[i] = a.command
+	}
+	for i, url := range message.MailtoURLs(to, "Re: "+subject, commands) {
+		links[i] = message.Link{Label: actions[i].label, Mailto: url}
 	}
 	return links
 }

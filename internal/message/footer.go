@@ -34,15 +34,24 @@ type StoryItem struct {
 
 // MailtoURL makes a mailto: URL (RFC 6068). Subject and body may be empty.
 func MailtoURL(addr, subject, body string) string {
+	return MailtoURLs(addr, subject, []string{body})[0]
+}
+
+// MailtoURLs is MailtoURL for several bodies.
+func MailtoURLs(addr, subject string, bodies []string) []string {
 	url := "mailto:" + strings.ReplaceAll(strings.ReplaceAll(percent(addr), "%40", "@"), "%2B", "+")
 	sep := "?"
-	for _, p := range [][2]string{{"subject", subject}, {"body", body}} {
-		if p[1] != "" {
-			url += sep + p[0] + "=" + percent(p[1])
-			sep = "&"
+	if subject != "" {
+		url += "?subject=" + percent(subject)
+		sep = "&"
+	}
+	urls := make([]string, len(bodies))
+	for i, body := range bodies {
+		if urls[i] = url; body != "" {
+			urls[i] += sep + "body=" + percent(body)
 		}
 	}
-	return url
+	return urls
 }
 
 // markLines breaks lines to the width of a footer and puts the mark before each.
