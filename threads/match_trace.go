@@ -2,6 +2,7 @@ package threads
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func byThreadIndex(ix Index, m *Mail) ID {
 //
 // A mail that names ids we do not know answers a mail we never saw, unless a
 // relay or client changed the id of an answer of ours: we must have sent that
-// person one.
+// person one, and no such id is made where her own are.
 func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
 	person := n.Person(m).Addr
 	if n.shared(m, person) {
@@ -60,7 +61,7 @@ func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
 		active := ix.Active(conv)
 		return active.IsZero() || at.Sub(active) > activeFor
 	})
-	if m.ReplyMark && len(alive) == 1 && !foreign(ix, m, alive[0]) {
+	if m.ReplyMark && len(alive) == 1 && !answersHerOwn(m) && !foreign(ix, m, alive[0]) {
 		return alive[0]
 	}
 	// Of several under one subject it is the one that the mail quotes.
@@ -70,6 +71,27 @@ func bySubject(ix Index, n Names, m *Mail, at time.Time) ID {
 		}
 	}
 	return 0
+}
+
+// answersHerOwn reports whether the id a mail answers is of the same place as
+// the mail's own (RFC 5322 section 3.6.4, id-right): the mail answered is then
+// one of hers, or of somebody beside her, and none that a relay of ours sent.
+func answersHerOwn(m *Mail) bool {
+	at := idRight(m.MessageID)
+	named := m.InReplyTo
+	if len(named) == 0 && len(m.References) > 0 {
+		named = m.References[len(m.References)-1:]
+	}
+	return at != "" && len(named) > 0 && !slices.ContainsFunc(named, func(id string) bool { return !strings.EqualFold(idRight(id), at) })
+}
+
+// idRight is the place of a Message-ID, what follows its last "@".
+func idRight(id string) string {
+	i := strings.LastIndexByte(id, '@')
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimSuffix(id[i+1:], ">")
 }
 
 func newest(list []ID) ID {
