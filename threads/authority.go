@@ -171,6 +171,13 @@ func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, pr
 	case slices.ContainsFunc(proofs, func(p proof) bool { return p.engineer == a.Engineer }):
 		a.Doubt, a.Reason = WhyUnproven, "the address it went to counts no longer: "+
 			"an earlier mail to it went to somebody outside as well, or you had left the rotation since it was made. The customer's next mail brings a new one"
+		// It proves nothing, yet it says which mail this answers, should she
+		// confirm it.
+		for _, p := range proofs {
+			if p.engineer == a.Engineer && p.conv == f.Conversation {
+				a.View = max(a.View, p.view)
+			}
+		}
 	case len(proofs) > 0:
 		a.Doubt, a.Owner = WhyBorrowed, proofs[0].engineer
 		a.Reason = "it is a reply to a mail that only " + nameOf(r, a.Owner) + " was sent"

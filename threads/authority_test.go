@@ -76,6 +76,19 @@ func TestAuthenticate(t *testing.T) {
 			t.Errorf("got %+v", a)
 		}
 	})
+	t.Run("a burnt token's copy says which mail is answered", func(t *testing.T) {
+		x.ids["<copy9@x>"] = []Known{{Kind: KnownCopy, Conversation: 9, Engineer: bob, Event: 4}}
+		m := from(bob)
+		m.To, m.InReplyTo = []Address{{Addr: oldBob}}, []string{"<copy9@x>"}
+		a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday))
+		if a.Proven || a.Doubt != WhyUnproven || a.View != 4 {
+			t.Errorf("got %+v", a)
+		}
+		m.From = from(alice).From
+		if a = Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday)); a.Doubt != WhyBorrowed || a.View != 0 {
+			t.Errorf("a colleague's copy: got %+v", a)
+		}
+	})
 	t.Run("a customer's copy of a token burns it", func(t *testing.T) {
 		m := from(jane)
 		m.References = []string{"<token7@x>"}
