@@ -125,7 +125,7 @@ func (l *lab) colleague(who string) string {
 
 // answer writes to the customer, in one of the manners of mail clients.
 func (l *lab) answer(f *found, of *wrote, command string) *wrote {
-	w := l.stamp(&wrote{kind: kindAnswer, from: f.who, talk: of.talk, answers: of}, "A")
+	w := l.stamp(&wrote{kind: kindAnswer, from: f.who, talk: of.talk, answers: of, below: f.Get("Message-ID")}, "A")
 	of.talk.answers = append(of.talk.answers, w)
 	text := "Ans: " + w.stamp + "\n" + l.words()
 	if l.chance(0.3) {

@@ -20,7 +20,7 @@ var (
 	daysFlag  = flag.Int("days", 10, "simulated days")
 	gapFlag   = flag.Duration("gap", defaultGap, "mean time between new conversations")
 	dumpFlag  = flag.String("dump", "", "directory to leave the log and everybody's mailbox in")
-	shrinkFor = flag.Duration("shrink", time.Minute, "how long to look for the shortest history that breaks a promise")
+	shrinkFor = flag.Duration("shrink", time.Minute, "how long to look for the shortest history that breaks a promise; 0: not at all")
 )
 
 // kept are the worlds every run of the tests goes through. One that breaks a
@@ -60,6 +60,9 @@ func judge(t *testing.T, p plan, v verdict) {
 	}
 	t.Errorf("seed %d:\n%v", p.seed, v)
 	keep(t, fmt.Sprint("seed-", p.seed), v)
+	if *shrinkFor == 0 {
+		return
+	}
 	for _, b := range v.promises() {
 		short, acts := shrink(t, p, b, *shrinkFor)
 		t.Logf("%v: the shortest history found breaks it in %d days, with %d acts:", b, short.days, len(acts))

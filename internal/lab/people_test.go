@@ -90,7 +90,7 @@ func (l *lab) newTalk() {
 	if mail.MessageID != "" && l.chance(0.05) { // a server on the way sat on it
 		mail.Date = time.Now()
 		l.followUp(w, mail)
-		l.after(l.between(time.Minute, 5*time.Hour), func() { l.post(w, mail, l.times()) })
+		l.after(l.between(time.Minute, 5*time.Hour), func() { l.post(w, mail, l.times()) }) // perhaps behind the end: then it never comes
 		return
 	}
 	l.post(w, mail, l.times())

@@ -164,7 +164,7 @@ func (l *lab) conversationsAreTrue() {
 		return nil
 	})
 	for _, w := range l.wrote {
-		if w.kind == kindMail && times[w.stamp] != 1 {
+		if w.kind == kindMail && w.copies > 0 && times[w.stamp] != 1 {
 			l.broken(pLost, "%s of %s is recorded %d times", w.stamp, w.from, times[w.stamp])
 		}
 	}
@@ -250,6 +250,9 @@ func (l *lab) heldAreTold() {
 	kinds := map[string]int{}
 	l.each(func(_ *store.Tx, _ threads.Conversation, events []threads.Event) error {
 		for _, e := range events {
+			if r, ok := e.Body.(threads.Refused); ok {
+				asked[r.Engineer]++ // a /take, which comes back as "Not done"
+			}
 			h, ok := e.Body.(threads.HeldBack)
 			if !ok {
 				continue
@@ -431,7 +434,7 @@ func (l *lab) filed() {
 	}
 	for id, n := range out {
 		// What went to its recipients in several transactions came back as often.
-		if have := sent[id]; have > n || have == 0 && !left[id] {
+		if have := sent[id]; have > n || have == 0 && !left[strings.Trim(id, "<>")] {
 			l.broken(pArchive, "%s, sent %d times, lies in Sent %d times", id, n, have)
 		}
 	}
@@ -462,6 +465,9 @@ var jobLine = regexp.MustCompile(` msg=(queued|attempt) job=(\S+) (?:.*msgid=(\S
 // withoutCopy is the Message-IDs of mails that went out although the relay
 // would not take our own copy.
 func (l *lab) withoutCopy() map[string]bool {
+	if l.uncopied != nil {
+		return l.uncopied
+	}
 	jobs, refused := map[string]string{}, map[string]bool{}
 	for line := range bytes.Lines(l.log.Bytes()) {
 		switch hit := jobLine.FindSubmatch(line); {
@@ -472,11 +478,11 @@ func (l *lab) withoutCopy() map[string]bool {
 			refused[string(hit[2])] = true
 		}
 	}
-	ids := map[string]bool{}
+	l.uncopied = map[string]bool{}
 	for job := range refused {
-		ids[jobs[job]] = true
+		l.uncopied[strings.Trim(jobs[job], "<>")] = true
 	}
-	return ids
+	return l.uncopied
 }
 
 // quiet: nothing is left on its way, but for answers whose authors have been

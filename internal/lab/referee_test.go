@@ -69,7 +69,7 @@ func (l *lab) theMailsCame() {
 		}
 	}
 	for _, w := range l.wrote {
-		if w.kind == kindMail && !reached[w.stamp] {
+		if w.kind == kindMail && w.copies > 0 && !reached[w.stamp] {
 			l.broken(pLost, "%s of %s (%v) reached no engineer", w.stamp, w.from, w.at)
 		}
 	}
@@ -339,13 +339,7 @@ func (l *lab) threadsHold() {
 			if w == nil || w.talk == nil {
 				continue
 			}
-			of := w.answers
-			if of.messageID != "" && !slices.Equal(f.IDs("In-Reply-To"), []string{of.messageID}) {
-				l.broken(pThread, "%s answers %s, but is In-Reply-To %v, not %s", w.stamp, of.stamp, f.IDs("In-Reply-To"), of.messageID)
-			}
-			if of.messageID != "" && !slices.Contains(f.IDs("References"), of.messageID) {
-				l.broken(pThread, "%s answers %s, but has References %v without %s", w.stamp, of.stamp, f.IDs("References"), of.messageID)
-			}
+			l.hangsBelow(f, w)
 			for _, id := range f.IDs("References") {
 				if other := l.byID[id]; other != nil && other.talk != w.talk {
 					l.broken(pThread, "%s of conversation %d refers to %s of another", w.stamp, w.talk.n, other.stamp)
@@ -416,6 +410,31 @@ func (l *lab) unaliased(f *found, id string) string {
 		return "" // it knew
 	}
 	return "of " + id
+}
+
+// hangsBelow: an answer is one to the mail its author answered. Where she named
+// it by an id that a relay gave the copy, while it refused our own copy, that
+// is the newest she was sent, and any mail of the conversation will do.
+func (l *lab) hangsBelow(f *found, w *wrote) {
+	of := w.answers
+	if of.messageID == "" {
+		return
+	}
+	if rewrites(l.plan.seed) && l.withoutCopy()[strings.Trim(l.original(w.below), "<>")] {
+		l.counts["answers to a mail that could not be known"]++
+		for _, id := range f.IDs("In-Reply-To") {
+			if other := l.byID[id]; other == nil || other.talk != w.talk {
+				l.broken(pThread, "%s answers %s, but is In-Reply-To %s of no mail there", w.stamp, of.stamp, id)
+			}
+		}
+		return
+	}
+	if !slices.Equal(f.IDs("In-Reply-To"), []string{of.messageID}) {
+		l.broken(pThread, "%s answers %s, but is In-Reply-To %v, not %s", w.stamp, of.stamp, f.IDs("In-Reply-To"), of.messageID)
+	}
+	if !slices.Contains(f.IDs("References"), of.messageID) {
+		l.broken(pThread, "%s answers %s, but has References %v without %s", w.stamp, of.stamp, f.IDs("References"), of.messageID)
+	}
 }
 
 // machines: no automatic mail went to anyone but engineers and admins, and

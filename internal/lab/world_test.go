@@ -23,23 +23,24 @@ type lab struct {
 	act   *act // that takes place
 	acts  []string
 
-	talks   []*talk
-	wrote   map[string]*wrote            // by stamp
-	byID    map[string]*wrote            // by Message-ID, without angle brackets
-	told    map[string]int               // mails of each person that were looked at, as the next UID
-	read    map[string]int               // see got
-	boxes   map[string][]*found          // what each person holds of Postroom
-	sent    int                          // transactions looked at
-	texts   map[string]*threads.Rotation // every good rotation there was, by version
-	good    *threads.Rotation            // the newest
-	up      bool
-	sits    *sitting                   // the relay, on our own copies; nil: it does not
-	settled bool                       // the end has come, and everything has calmed down
-	moves   map[*talk]int              // see moved
-	knew    map[string]map[string]bool // see aliased
-	origins map[string]string          // see original
-	forged  map[string]bool            // see heldForged
-	counts  map[string]int
+	talks    []*talk
+	wrote    map[string]*wrote            // by stamp
+	byID     map[string]*wrote            // by Message-ID, without angle brackets
+	told     map[string]int               // mails of each person that were looked at, as the next UID
+	read     map[string]int               // see got
+	boxes    map[string][]*found          // what each person holds of Postroom
+	sent     int                          // transactions looked at
+	texts    map[string]*threads.Rotation // every good rotation there was, by version
+	good     *threads.Rotation            // the newest
+	up       bool
+	sits     *sitting                   // the relay, on our own copies; nil: it does not
+	settled  bool                       // the end has come, and everything has calmed down
+	moves    map[*talk]int              // see moved
+	knew     map[string]map[string]bool // see aliased
+	uncopied map[string]bool            // see withoutCopy
+	origins  map[string]string          // see original
+	forged   map[string]bool            // see heldForged
+	counts   map[string]int
 }
 
 // talk is one true conversation.
@@ -70,6 +71,7 @@ type wrote struct {
 	from      string
 	talk      *talk
 	answers   *wrote // the customer's mail an engineer answers
+	below     string // the Message-ID of the copy she answers
 	messageID string // "" for none
 	text      string
 	to        []string // an answer's true recipients; of a mail its other readers
