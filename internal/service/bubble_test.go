@@ -36,7 +36,8 @@ type bubble struct {
 	// lookupTXT is DNS; nil for none.
 	lookupTXT func(context.Context, string) ([]string, error)
 
-	web bool // the health check is listened for
+	web     bool // the health check is listened for
+	control bool // and the control socket
 
 	random string // what keys are drawn from; "" for the usual
 
@@ -156,8 +157,14 @@ func (b *bubble) seams() Seams {
 	if b.web {
 		s.ListenWeb = func(addr string) (net.Listener, error) { return b.net.Listen(addr) }
 	}
+	if b.control {
+		s.Listen = func(string) (net.Listener, error) { return b.net.Listen(controlAddr) }
+	}
 	return s
 }
+
+// controlAddr stands for the control socket in the memory of a test.
+const controlAddr = "127.0.0.1:9"
 
 func (b *bubble) ordinarySeams() Seams {
 	return Seams{
