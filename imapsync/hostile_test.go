@@ -86,6 +86,12 @@ func TestLies(t *testing.T) {
 			}
 			return u, t, false
 		}, "", time.Minute},
+		{"a flood of what nobody asked for", func(c, args string, u []string, t string) ([]string, string, bool) {
+			if c == "FETCH" || c == "SEARCH" {
+				u = append(slices.Repeat([]string{"* 4 EXISTS", `* 2 FETCH (FLAGS (\Recent))`, "* OK still here", "* LIST () \"/\" nothing"}, 2500), u...)
+			}
+			return u, t, false
+		}, "", time.Minute},
 		{"BYE in the middle", func(c, args string, u []string, t string) ([]string, string, bool) {
 			if c == "FETCH" && strings.Contains(args, "BODY.PEEK[]") && once == 0 {
 				once++
@@ -216,6 +222,48 @@ func TestUnusableServers(t *testing.T) {
 				return u, t, false
 			}
 		}, "line of more than 65536 octets", "FETCH"},
+		{"a greeting without end", func(l *liar) { l.greeting = "* OK " + strings.Repeat("well ", 2<<20) }, "a line has more than 8192 octets", "LOGIN"},
+		{"capabilities of ten megabytes", func(l *liar) { l.greeting, l.caps = "* OK hello", "IMAP4rev1 AUTH=PLAIN"+strings.Repeat(" X", 5<<20) }, "a line has more than 8192 octets", "LOGIN"},
+		{"tags of others", func(l *liar) {
+			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
+				if c == "SELECT" {
+					return append(u, "ZZZ99 OK done"), "", false
+				}
+				return u, t, false
+			}
+		}, "unknown tag", "FETCH"},
+		{"a negative literal", func(l *liar) {
+			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
+				if c == "LIST" || c == "SELECT" {
+					u = []string{`* LIST () "/" {-1}` + "\r\nINBOX"}
+				}
+				return u, t, false
+			}
+		}, "expected number64", "FETCH"},
+		{"a giant literal for a name", func(l *liar) {
+			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
+				if c == "LIST" || c == "SELECT" {
+					u = []string{`* LIST () "/" {4294967295}` + "\r\n" + strings.Repeat("INBOX", 1<<20)}
+				}
+				return u, t, false
+			}
+		}, "the server was silent for 30s", "FETCH"},
+		{"a UID of zero", func(l *liar) {
+			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
+				if c == "SEARCH" {
+					u = []string{`* ESEARCH (TAG "x") UID ALL 0,1:4`}
+				}
+				return u, t, false
+			}
+		}, "bad number set value \"0\"", "FETCH"},
+		{"a UID beyond all numbers", func(l *liar) {
+			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
+				if c == "SEARCH" {
+					u = []string{`* ESEARCH (TAG "x") UID ALL 1:99999999999999999999`}
+				}
+				return u, t, false
+			}
+		}, "bad number set value", "FETCH"},
 		{"a listing of the whole numbers", func(l *liar) {
 			l.twist = func(c, _ string, u []string, t string) ([]string, string, bool) {
 				if c == "SEARCH" {

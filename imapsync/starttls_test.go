@@ -2,8 +2,10 @@ package imapsync_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"postroom/imapsync"
 	"postroom/internal/mailtest/servers"
 )
 
@@ -49,4 +51,28 @@ func TestOffer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWordsBeforeTLS: somebody in between adds, to the go-ahead for TLS, what
+// would then be taken for words of the server said in TLS. Nothing is said to
+// such a server any more, a password least of all.
+func TestWordsBeforeTLS(t *testing.T) {
+	bubble(t, servers.Options{}, func(r *rig) {
+		r.cfg.TLS = imapsync.TLSStart
+		l := newLiar(r)
+		l.greeting = "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello"
+		l.twist = func(cmd, _ string, u []string, tagged string) ([]string, string, bool) {
+			if cmd == "STARTTLS" {
+				tagged = "OK go ahead\r\n* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\nT1 OK logged in"
+			}
+			return u, tagged, false
+		}
+		err := r.syncer().CatchUp(r.t.Context())
+		if err == nil || !strings.Contains(err.Error(), "plain text behind its answer") {
+			t.Errorf("it ended with %v", err)
+		}
+		if l.saw("LOGIN") || l.saw("AUTHENTICATE") {
+			t.Error("it was logged in to")
+		}
+	})
 }

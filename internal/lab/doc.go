@@ -22,6 +22,7 @@
 // it under strace). powercut_test.go makes images of what a power cut leaves of
 // its state directory (image_test.go is the disk), and lets it go on from them;
 // disk_test.go strikes the calls of a script over a store (script_test.go);
+// errors_test.go has single calls of the real program fail, in the day of death_test.go;
 // damage_test.go starts the program on directories that are not as they were.
 // soak_test.go has it work for an hour on real servers (soak_book_test.go is
 // the referee of that, soak_service_test.go watches what the program needs).
@@ -30,6 +31,7 @@
 //	go test ./internal/lab -run 'TestDeath$' -death.all -timeout 40m
 //	go test ./internal/lab -run 'TestPowerCut$' -power.images 3000 -power.cuts 60 -timeout 20m
 //	go test ./internal/lab -run TestPowerCutBehindFailedSync -power.failed 40 -timeout 20m
+//	go test ./internal/lab -run 'TestErrors$' -errors.all -timeout 10h
 //	go test ./internal/lab -run TestDiskFaults -disk.all -timeout 20m
 //	go test ./internal/lab -run TestSoak -soak 1h -v -timeout 90m
 //
