@@ -30,7 +30,7 @@ func (s *Sender) greet(ctx context.Context, mode TLSMode) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", s.cfg.Server, err)
 	}
-	low := &conn{Conn: raw, patience: s.cfg.Timeouts.Write}
+	low := &conn{Conn: raw, patience: s.cfg.Timeouts.Write, hello: maxHello}
 	ses := &session{wire: newWire(low, s.cfg.Timeouts.Command)}
 	ses.release = context.AfterFunc(ctx, func() { raw.Close() })
 	if mode == TLSImplicit {

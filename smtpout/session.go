@@ -68,6 +68,7 @@ func (s *Sender) enter(ctx context.Context, who login.Credentials) (ses *session
 		}
 		return nil, refused, err
 	}
+	ses.wire.low.free = true
 	ses.release()
 	ses.release = context.AfterFunc(ctx, func() { ses.wire.low.Close() })
 	ses.lastUsed = time.Now()

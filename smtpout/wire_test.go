@@ -32,7 +32,7 @@ func (c *canned) SetWriteDeadline(time.Time) error { return nil }
 
 func cannedWire(in string) (*wire, *canned) {
 	c := &canned{in: strings.NewReader(in)}
-	return newWire(&conn{Conn: c}, time.Minute), c
+	return newWire(&conn{Conn: c, free: true}, time.Minute), c
 }
 
 func TestReply(t *testing.T) {
@@ -204,7 +204,7 @@ func FuzzReply(f *testing.F) {
 	f.Add([]byte("250-2.0.0 a\r\n250 2.0.0 b\r\n"))
 	f.Add([]byte("250 \xff\x00\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		w := newWire(&conn{Conn: &canned{in: bytes.NewReader(in)}}, time.Minute)
+		w := newWire(&conn{Conn: &canned{in: bytes.NewReader(in)}, free: true}, time.Minute)
 		r := w.reply(time.Minute)
 		if len(r.words) > maxWords || !plainWords(r.words) || r.code != 0 && (r.code < 200 || r.code > 599) {
 			t.Fatalf("%q is %+v", in, r)
@@ -324,7 +324,7 @@ func TestWriteDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
-		w := newWire(&conn{Conn: near, patience: 30 * time.Second}, time.Minute)
+		w := newWire(&conn{Conn: near, free: true, patience: 30 * time.Second}, time.Minute)
 		d := dots{w: w}
 		began := time.Now()
 		for d.err == nil && time.Since(began) < time.Hour {
