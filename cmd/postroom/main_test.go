@@ -40,7 +40,11 @@ func (m tests) Run() int {
 // built builds the command once, as a user would.
 var built = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(os.Getenv(binaryDir), "postroom")
-	cmd := exec.Command("go", "build", "-o", path, ".")
+	args := []string{"build", "-o", path}
+	if os.Getenv("GOCOVERDIR") != "" { // it counts what of it is run
+		args = append(args, "-cover", "-coverpkg=postroom/...")
+	}
+	cmd := exec.Command("go", append(args, ".")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the command: %w\n%s", err, out)
