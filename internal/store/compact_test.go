@@ -40,6 +40,10 @@ func TestCompact(t *testing.T) {
 	roundTrip(t, OpenConversation{})
 	roundTrip(t, tokenRecord{fullOf[threads.Token](t)})
 	roundTrip(t, tokenRecord{})
+	roundTrip(t, headRecord{})
+	roundTrip(t, headRecord{fullOf[threads.Conversation](t)})
+	roundTrip(t, headRecord{headRecord{}.rare()})
+	roundTrip(t, headRecord{threads.Conversation{Participants: []threads.Address{}, Mails: []threads.Heard{{}}, Pending: []int{-1}, Desks: map[string]threads.Desk{}}})
 	chore := fullOf[Chore](t)
 	chore.Append = nil // likewise
 	roundTrip(t, chore)

@@ -23,9 +23,9 @@ func (tx *Tx) NextConversation() threads.ID {
 
 // Conversation returns the state of a conversation.
 func (tx *Tx) Conversation(id threads.ID) (threads.Conversation, bool, error) {
-	var c threads.Conversation
-	ok, err := tx.get(bConversations, u64(uint64(id)), &c)
-	return c, ok, err
+	var h headRecord
+	ok, err := tx.get(bConversations, u64(uint64(id)), &h)
+	return h.Conversation, ok, err
 }
 
 // Commit appends events to a conversation and stores the state that follows
@@ -47,7 +47,7 @@ func (tx *Tx) Commit(c threads.Conversation, events []threads.Event) error {
 	if err := tx.index(c); err != nil {
 		return err
 	}
-	return tx.put(bConversations, u64(uint64(c.ID)), c)
+	return tx.put(bConversations, u64(uint64(c.ID)), headRecord{c})
 }
 
 // Events returns the history of a conversation.
@@ -68,11 +68,11 @@ func (tx *Tx) Events(id threads.ID) ([]threads.Event, error) {
 // EachConversation walks all conversations by number.
 func (tx *Tx) EachConversation(f func(threads.Conversation) error) error {
 	return tx.bucket(bConversations).ForEach(func(k, v []byte) error {
-		var c threads.Conversation
-		if err := decode(v, &c); err != nil {
+		var h headRecord
+		if err := decode(v, &h); err != nil {
 			return fmt.Errorf("reading conversation %x: %w", k, err)
 		}
-		return f(c)
+		return f(h.Conversation)
 	})
 }
 

@@ -22,6 +22,7 @@ var migrations = [schemaVersion]func(*Tx) error{
 	5: asItIs,
 	6: rekeyIDs,
 	7: asItIs,
+	8: asItIs,
 }
 
 // migrate brings an older file to the version this one writes. The copy is

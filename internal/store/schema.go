@@ -18,7 +18,7 @@ package store
 //	fetch          seq/8                           → Fetch     messages somebody asked for, to be brought in whole
 //	wanted         id                              → Wanted    who asked for which of them
 //	ledger         folder 0 uidvalidity/4 uid/4    → Outcome   what became of each UID, for good
-//	conversations  conversation/8                  → Head      the folded state, derived from events
+//	conversations  conversation/8                  → Head      the folded state, derived from events; before version 9 JSON
 //	open           conversation/8                  → OpenConversation  of those that are open, derived
 //	events         conversation/8 n/4              → event     as threads encodes it; before version 6 JSON
 //	message-ids    SHA-256(id)/16                   → knownVersion, []Known   which mails an id stands for; before version 7 by the id itself
@@ -43,7 +43,7 @@ package store
 //	               "absent-" engineer              → Absence   who is off duty for another reason than the file's
 //	               "version" seq/8                 → RotationVersion   every accepted file
 //	segments       segment/8                       → count/8   references to a spool segment
-const schemaVersion = 8
+const schemaVersion = 9
 
 const recordVersion = 1
 
