@@ -21,6 +21,6 @@
 // as they came to who asked; lost.go is the way back from a backup, lostmail.go the mail of the time it
 // does not know and lostplace.go what of it is ours; effects.go does what a
 // step asked for, and turns
-// it into mail (compose.go the copies, answer.go, notice.go); outgoing.go
+// it into mail (compose.go the copies, pending.go those composed beside the step, answer.go, notice.go); outgoing.go
 // queues that, habits.go is what the mail servers were seen to do, and words.go and heldwords.go hold the sentences people read.
 package gateway
