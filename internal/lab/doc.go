@@ -35,6 +35,16 @@
 //	go test ./internal/lab -run TestDiskFaults -disk.all -timeout 20m
 //	go test ./internal/lab -run TestSoak -soak 1h -v -timeout 90m
 //
+// How much of each package the tests run, its own and those of others, is told by
+//
+//	go test -coverpkg=./... -coverprofile=all.cov ./... && go tool cover -func=all.cov
+//
+// and of the command, as a program of its own, by
+//
+//	GOCOVERDIR=$(mktemp -d) go test ./cmd/postroom
+//
+// behind which "go tool covdata percent -i" reads that folder.
+//
 //	go test ./internal/lab -seed N -days D -count K
 //
 // runs K worlds of D days, beginning with the seed N.
