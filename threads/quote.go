@@ -227,7 +227,7 @@ func hashRunes(runes []rune) uint64 {
 
 const (
 	hashSeed  uint64 = 14695981039346656037
-	hashPrime        = 1099511628211
+	hashPrime uint64 = 1099511628211
 )
 
 // hashRuns appends the hash of the run at each start. One multiplication waits
