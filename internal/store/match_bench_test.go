@@ -70,7 +70,7 @@ var benchNames = threads.NewNames("support@acme.example", "support+{token}@acme.
 
 // fill files messages as the gateway would, but nothing waits for the disk:
 // the store ends with the test.
-func fill(b *testing.B, s *Store, mails int, at time.Time) {
+func fill(b testing.TB, s *Store, mails int, at time.Time) {
 	const batch = 5_000 // more at once would be sorted into one page in memory
 	s.db.NoSync = true
 	defer func() { s.db.NoSync = false }()

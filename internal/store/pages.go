@@ -3,12 +3,11 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"os"
-	"slices"
+	"runtime/debug"
+	"syscall"
 )
 
 // pages reads the pages of a bbolt file as bbolt would, but believes nothing:
@@ -21,14 +20,11 @@ type pages struct {
 	high uint64   // how many pages there are
 	seen []uint64 // a bit for each that is in use, or free
 
-	// What is read is looked at once and not kept: a level of the tree reads
-	// all its pages into the same memory.
-	levels [deepTree + 1]level
-}
-
-type level struct {
-	page []byte
-	keys [][]byte // of a branch
+	// The file as the kernel maps it: reading a page is no call then, and takes
+	// no memory of ours.
+	file []byte
+	at   uint64                 // the page that is looked at
+	keys [deepTree + 1][][]byte // of the branch on each level
 }
 
 // The layout of a page and of a meta page, in octets; integers lie as the
@@ -65,25 +61,54 @@ func checkPages(path string) error {
 }
 
 func (p *pages) check() error {
-	meta, err := p.meta()
+	root, freelist, err := p.open()
 	if err != nil {
 		return err
 	}
-	root, freelist := native.Uint64(meta[16:]), native.Uint64(meta[32:])
+	defer syscall.Munmap(p.file) // what it gave out is not kept
+	return p.walk(root, freelist)
+}
+
+// open maps the pages of the file and says where its tree and its list of free
+// pages begin.
+func (p *pages) open() (root, freelist uint64, err error) {
+	meta, err := p.meta()
+	if err != nil {
+		return 0, 0, err
+	}
 	p.high = native.Uint64(meta[40:])
 	info, err := p.f.Stat()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	if have := uint64(info.Size()) / uint64(p.size); have < p.high {
-		return fmt.Errorf("it is cut short: it has %d octets, and must have %d: %w", info.Size(), p.high*uint64(p.size), ErrDamaged)
+		return 0, 0, fmt.Errorf("it is cut short: it has %d octets, and must have %d: %w", info.Size(), p.high*uint64(p.size), ErrDamaged)
+	}
+	if p.high < 2 {
+		return 0, 0, fmt.Errorf("it has no pages: %w", ErrDamaged)
 	}
 	p.seen = make([]uint64, p.high/64+1)
-	if err := p.tree(root, 0, nil, nil); err != nil {
-		return err
+	if p.file, err = syscall.Mmap(int(p.f.Fd()), 0, int(p.high)*p.size, syscall.PROT_READ, syscall.MAP_SHARED); err != nil {
+		return 0, 0, fmt.Errorf("mapping it: %w", err)
 	}
-	if freelist == noFreelist {
-		return nil
+	return native.Uint64(meta[16:]), native.Uint64(meta[32:]), nil
+}
+
+// walk goes through all trees. A page that the disk does not give is an error
+// rather than the end of the process.
+func (p *pages) walk(root, freelist uint64) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case interface{ Addr() uintptr }: // a runtime.Error of a fault has it
+			err = fmt.Errorf("page %d: %w", p.at, syscall.EIO)
+		default:
+			panic(fault)
+		}
+	}()
+	if err := p.tree(root, 0, nil, nil); err != nil || freelist == noFreelist {
+		return err
 	}
 	return p.freelist(freelist)
 }
@@ -128,17 +153,13 @@ func broken(id uint64, format string, args ...any) error {
 	return fmt.Errorf("page %d: %s: %w", id, fmt.Sprintf(format, args...), ErrDamaged)
 }
 
-// page reads a page with all that overflows it, and marks it as used. It
-// stays until the level reads its next.
-func (p *pages) page(id uint64, lv *level) ([]byte, error) {
+// page is a page with all that overflows it, and marks it as used.
+func (p *pages) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= p.high {
 		return nil, broken(id, "there are %d", p.high)
 	}
-	lv.page = slices.Grow(lv.page[:0], p.size)
-	data := lv.page[:p.size]
-	if err := p.read(data, id); err != nil {
-		return nil, err
-	}
+	p.at = id
+	data := p.file[id*uint64(p.size):]
 	if got := native.Uint64(data); got != id {
 		return nil, broken(id, "it says it is page %d", got)
 	}
@@ -146,29 +167,12 @@ func (p *pages) page(id uint64, lv *level) ([]byte, error) {
 	if more >= p.high-id {
 		return nil, broken(id, "it goes on for %d pages", more)
 	}
-	if more > 0 {
-		data = append(data, make([]byte, more*uint64(p.size))...)
-		lv.page = data
-		if err := p.read(data[p.size:], id+1); err != nil {
-			return nil, err
-		}
-	}
 	for n := id; n <= id+more; n++ {
 		if err := p.mark(n); err != nil {
 			return nil, err
 		}
 	}
-	return data, nil
-}
-
-func (p *pages) read(data []byte, id uint64) error {
-	_, err := p.f.ReadAt(data, int64(id)*int64(p.size))
-	if errors.Is(err, io.EOF) {
-		return broken(id, "the file ends before")
-	} else if err != nil {
-		return fmt.Errorf("page %d: %w", id, err)
-	}
-	return nil
+	return data[:(more+1)*uint64(p.size)], nil
 }
 
 func (p *pages) mark(id uint64) error {
@@ -185,8 +189,7 @@ func (p *pages) tree(id uint64, depth int, low, high []byte) error {
 	if depth > deepTree {
 		return broken(id, "the tree has no end")
 	}
-	lv := &p.levels[depth]
-	data, err := p.page(id, lv)
+	data, err := p.page(id)
 	if err != nil {
 		return err
 	}
@@ -201,11 +204,11 @@ func (p *pages) tree(id uint64, depth int, low, high []byte) error {
 	if n == 0 {
 		return broken(id, "a branch without twigs")
 	}
-	lv.keys = lv.keys[:0]
-	if err := eachKey(id, data, n, false, low, high, func(key []byte) { lv.keys = append(lv.keys, key) }); err != nil {
+	keys := p.keys[depth][:0]
+	if err := eachKey(id, data, n, false, low, high, func(key []byte) { keys = append(keys, key) }); err != nil {
 		return err
 	}
-	keys := lv.keys
+	p.keys[depth] = keys
 	for i := range n {
 		below := high
 		if i+1 < n {
@@ -291,7 +294,7 @@ func (p *pages) bucket(id uint64, depth int, value []byte) error {
 
 // freelist: what is free is not in use.
 func (p *pages) freelist(id uint64) error {
-	data, err := p.page(id, &p.levels[0])
+	data, err := p.page(id)
 	if err != nil {
 		return err
 	}
