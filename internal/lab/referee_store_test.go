@@ -434,7 +434,7 @@ func (l *lab) filed() {
 	}
 	for id, n := range out {
 		// What went to its recipients in several transactions came back as often.
-		if have := sent[id]; have > n || have == 0 && !left[strings.Trim(id, "<>")] {
+		if have := sent[id]; have > n || have == 0 && !left[id] {
 			l.broken(pArchive, "%s, sent %d times, lies in Sent %d times", id, n, have)
 		}
 	}
@@ -480,7 +480,7 @@ func (l *lab) withoutCopy() map[string]bool {
 	}
 	l.uncopied = map[string]bool{}
 	for job := range refused {
-		l.uncopied[strings.Trim(jobs[job], "<>")] = true
+		l.uncopied[jobs[job]] = true
 	}
 	return l.uncopied
 }

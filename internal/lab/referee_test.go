@@ -420,7 +420,7 @@ func (l *lab) hangsBelow(f *found, w *wrote) {
 	if of.messageID == "" {
 		return
 	}
-	if rewrites(l.plan.seed) && l.withoutCopy()[strings.Trim(l.original(w.below), "<>")] {
+	if rewrites(l.plan.seed) && l.withoutCopy()[l.original(w.below)] {
 		l.counts["answers to a mail that could not be known"]++
 		for _, id := range f.IDs("In-Reply-To") {
 			if other := l.byID[id]; other == nil || other.talk != w.talk {
