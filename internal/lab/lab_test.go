@@ -27,6 +27,7 @@ var (
 // promise is added here, with the days it needs.
 var kept = []plan{
 	{seed: 1, days: 12},
+	{seed: 159, days: 7}, // a customer goes on with a mail that has not come yet, under an old subject of hers
 }
 
 // runs counts how often TestLab ran in this process: -count asks for more.
