@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"postroom/threads"
 )
@@ -15,6 +16,15 @@ import (
 //
 // A list stands behind one more than its length, or behind 0 where it is nil.
 type headRecord struct{ threads.Conversation }
+
+// words writes a text as JSON gives it back, which the events are kept in: each
+// octet that is no UTF-8 as U+FFFD. The state must be what its events say.
+func (w *recordWriter) words(s string) {
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
+	}
+	w.text(s)
+}
 
 // rare is the state without what is compact. What a later version adds to a
 // conversation is in it.
@@ -39,7 +49,7 @@ func (h headRecord) write(w *recordWriter) bool {
 	w.number(uint64(c.ID))
 	w.number(uint64(c.N))
 	for _, s := range [...]string{string(c.State), c.Owner, c.Subject, c.SubjectBase, c.Era} {
-		w.text(s)
+		w.words(s)
 	}
 	w.address(c.Customer)
 	w.date(c.Opened)
@@ -122,24 +132,24 @@ func list[T any](r *recordReader, read func() T) []T {
 func (w *recordWriter) int(n int) { w.number(uint64(n)) }
 func (r *recordReader) int() int  { return int(r.number()) }
 
-func (w *recordWriter) address(a threads.Address) { w.text(a.Name); w.text(a.Addr) }
+func (w *recordWriter) address(a threads.Address) { w.words(a.Name); w.words(a.Addr) }
 func (r *recordReader) address() threads.Address {
 	return threads.Address{Name: r.text(), Addr: r.text()}
 }
 
-func (w *recordWriter) mark(m threads.Mark) { w.int(m.Event); w.text(m.By) }
+func (w *recordWriter) mark(m threads.Mark) { w.int(m.Event); w.words(m.By) }
 func (r *recordReader) mark() threads.Mark  { return threads.Mark{Event: r.int(), By: r.text()} }
 
 func (w *recordWriter) mailHeard(m threads.Heard) {
 	w.int(m.Event)
 	w.date(m.At)
 	w.address(m.Customer)
-	w.text(m.MessageID)
-	listed(w, m.References, w.text)
+	w.words(m.MessageID)
+	listed(w, m.References, w.words)
 	listed(w, m.Reply, w.address)
 	listed(w, m.Others, w.address)
-	w.text(m.Outlook.Topic)
-	w.text(m.Outlook.Index)
+	w.words(m.Outlook.Topic)
+	w.words(m.Outlook.Index)
 }
 
 func (r *recordReader) mailHeard() threads.Heard {
@@ -158,13 +168,13 @@ func (w *recordWriter) desks(desks map[string]threads.Desk) {
 	}
 	listed(w, keys, func(key string) {
 		d := desks[key]
-		w.text(key)
+		w.words(key)
 		for _, n := range [...]int{d.Generation, d.Newest, d.Seen, d.Told, d.Answered, d.Stub} {
 			w.int(n)
 		}
 		w.number(oneIf(d.Follows))
-		listed(w, d.Chain, w.text)
-		listed(w, d.Views, func(v threads.View) { w.text(v.ID); w.int(v.Seen) })
+		listed(w, d.Chain, w.words)
+		listed(w, d.Views, func(v threads.View) { w.words(v.ID); w.int(v.Seen) })
 	})
 }
 

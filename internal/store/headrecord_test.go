@@ -31,6 +31,31 @@ func TestHeadOfOneField(t *testing.T) {
 	}
 }
 
+// TestHeadOfOddOctets: what is no UTF-8 reads back as it does from an event,
+// which is JSON, wherever it stands.
+func TestHeadOfOddOctets(t *testing.T) {
+	const odd = "\xff\xfe caf\xe9"
+	c := threads.Conversation{
+		Subject: odd, Customer: threads.Address{Name: odd, Addr: odd},
+		Mails: []threads.Heard{{Event: 2, MessageID: odd, References: []string{odd}}},
+		Desks: map[string]threads.Desk{"alice@acme.example": {Chain: []string{odd}}},
+	}
+	var compact headRecord
+	var events threads.Conversation
+	for _, is := range []struct{ from, to any }{{headRecord{c}, &compact}, {c, &events}} {
+		data, err := encode(is.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decode(data, is.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(compact.Conversation, events) {
+		t.Errorf("got  %#v\nwant %#v", compact.Conversation, events)
+	}
+}
+
 // BenchmarkHead writes and reads the state of a conversation as most are.
 func BenchmarkHead(b *testing.B) {
 	c := threads.Conversation{
