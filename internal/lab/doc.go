@@ -13,7 +13,7 @@
 //
 // The way through it: a plan (plan_test.go) says what to run; world_test.go
 // begins and ends a world, agenda_test.go lets it act, people_test.go and
-// engineers_test.go say what people do, trouble_test.go what goes wrong;
+// engineers_test.go say what people do, trouble_test.go and relay_test.go what goes wrong;
 // referee_test.go, referee_store_test.go and referee_present_test.go judge; shrink_test.go looks for
 // the shortest history that still breaks a promise; mutants_test.go breaks the
 // service on purpose and asks whether the referee notices. wire_test.go gives
