@@ -77,13 +77,13 @@ func (c *carriage) sync(sp *spool) error {
 	}
 	for _, files := range []map[uint64][]byte{c.unsynced, c.waiting} {
 		for id, octets := range files {
-			if err := c.syncOne(sp.path(id), octets); err != nil {
+			if err := c.syncOne(sp, id, octets); err != nil {
 				c.doubtful = true
 				return fmt.Errorf("syncing spool segment %d: %w", id, err)
 			}
 		}
 	}
-	if err := syncDir(sp.dir); err != nil {
+	if err := sp.syncDir(sp.dir); err != nil {
 		c.doubtful = true
 		return fmt.Errorf("syncing the spool: %w", err)
 	}
@@ -93,11 +93,11 @@ func (c *carriage) sync(sp *spool) error {
 	return nil
 }
 
-func (c *carriage) syncOne(path string, octets []byte) error {
+func (c *carriage) syncOne(sp *spool, id uint64, octets []byte) error {
 	if c.doubtful {
-		return writeDurably(path, octets)
+		return writeDurably(sp.path(id), octets)
 	}
-	return syncFile(path)
+	return sp.syncFile(sp.path(id))
 }
 
 // carryAlong puts the segments this transaction refers to, and no one before,

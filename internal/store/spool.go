@@ -28,10 +28,13 @@ type Ref struct {
 type spool struct {
 	dir  string
 	next atomic.Uint64
+
+	// How what is there already is made durable: the disk may fail.
+	syncFile, syncDir func(path string) error
 }
 
 func openSpool(dir string) (*spool, error) {
-	sp := &spool{dir: dir}
+	sp := &spool{dir: dir, syncFile: syncFile, syncDir: syncDir}
 	sp.next.Store(1)
 	return sp, nil
 }
@@ -123,10 +126,10 @@ func (g *Segment) Commit() error {
 		err = os.Rename(g.sp.path(g.id)+".new", g.sp.path(g.id))
 	}
 	if err == nil && octets != nil && !g.carry.take(g.id, octets) {
-		octets, err = nil, syncFile(g.sp.path(g.id))
+		octets, err = nil, g.sp.syncFile(g.sp.path(g.id))
 	}
 	if err == nil && octets == nil {
-		err = syncDir(g.sp.dir)
+		err = g.sp.syncDir(g.sp.dir)
 	}
 	g.s.trouble.note(&g.s.trouble.spool, err)
 	if err != nil {
