@@ -240,8 +240,8 @@ func (p Printer) Audit(a *Audit) error {
 	if a.Mailbox {
 		where = "mailbox and ledger"
 	}
-	fmt.Fprintf(&b, "%d messages (%s): %d accounted for, %d still to be read, %d missing, %d contradictions\n",
-		a.UIDs, where, a.Accounted, a.Pending, len(a.Missing), len(a.Broken))
+	p.para(&b, "", "  ", fmt.Sprintf("%d messages (%s): %d accounted for, %d still to be read, %d missing, %d contradictions",
+		a.UIDs, where, a.Accounted, a.Pending, len(a.Missing), len(a.Broken)))
 	for i, uid := range a.Missing {
 		if i == maxMissing {
 			fmt.Fprintf(&b, "  and %d more\n", len(a.Missing)-maxMissing)

@@ -19,8 +19,8 @@ func (p Printer) OutboxMail(rows []OutboxRow) error {
 	deadline := p.atOr(m.Deadline, "never")
 	var b strings.Builder
 	for _, l := range [][2]string{
-		{"Mail", m.ID}, {"Kind", string(m.Kind)}, {"Conversation", conv}, {"Subject", m.Subject}, {"Author", orDash(m.Author)},
-		{"Message-ID", m.MessageID}, {"Size", fmt.Sprintf("%d octets", m.Size)}, {"Queued", p.at(m.Queued)}, {"Given up", deadline},
+		{"Mail", m.ID}, {"Kind", string(m.Kind)}, {"Conversation", conv}, {"Subject", orDash(m.Subject)}, {"Author", orDash(m.Author)},
+		{"Message-ID", orDash(m.MessageID)}, {"Size", fmt.Sprintf("%d octets", m.Size)}, {"Queued", p.at(m.Queued)}, {"Given up", deadline},
 	} {
 		fmt.Fprintf(&b, "%-13s %s\n", l[0]+":", safe(l[1]))
 	}

@@ -50,7 +50,7 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(func() {
 		for _, err := range st.Verify() {
-			if strings.HasPrefix(err.Error(), "held mail ") {
+			if strings.HasPrefix(err.Error(), "held mail ") || strings.HasSuffix(err.Error(), "its raw mail is not kept") {
 				continue // effects are left out here, so holds and their events stand alone
 			}
 			t.Errorf("the store is broken: %v", err)
