@@ -327,16 +327,21 @@ func cutPower(t *testing.T, rng *mathrand.Rand, calls int) {
 	disk := newDisk(filepath.Join(d.dir, "state"))
 	at, n := rng.IntN(calls), 0
 	base, last := 0, ""
+	learn := func(c *call) {
+		again := *c
+		again.id += base
+		if _, err := disk.learn(&again); err != nil {
+			t.Error(err)
+		}
+		n++
+		last = fmt.Sprintf("%s %s = %s", c.name, c.file(), c.ret)
+	}
 	run := func() bool {
 		t.Helper()
-		s := &strace{calls: traced, octets: 32 << 20, see: func(c *call) bool {
-			again := *c
-			again.id += base
-			if _, err := disk.learn(&again); err != nil {
-				t.Error(err)
-			}
-			n++
-			last = fmt.Sprintf("%s %s = %s", c.name, c.file(), c.ret)
+		// The program goes on until it is killed, and may make something durable
+		// and tell the relay of it: the power goes where it did its last call.
+		s := &strace{calls: traced, octets: 32 << 20, rest: learn, see: func(c *call) bool {
+			learn(c)
 			return n == at
 		}}
 		killed, out, err := s.run(t.Context(), d.dir, d.postroom(), "run", "--drain")

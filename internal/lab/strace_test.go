@@ -39,6 +39,8 @@ type strace struct {
 	// see is told of each call as it begins and as it ends, and ends the
 	// program when it returns true.
 	see func(c *call) bool
+	// rest is told of what it did behind that, before it was gone.
+	rest func(c *call)
 }
 
 // needStrace skips a test where no process can be traced.
@@ -106,6 +108,9 @@ func (s *strace) follow(log io.Reader) (killed bool, err error) {
 	begun, n := map[string]string{}, 0 // begun: by thread
 	calls := map[string]*call{}
 	tell := func(c *call) {
+		if killed && s.rest != nil {
+			s.rest(c)
+		}
 		if s.see != nil && !killed && s.see(c) {
 			killed = true
 			err = errors.Join(err, syscall.Kill(first, syscall.SIGKILL))
