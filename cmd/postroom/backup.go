@@ -217,6 +217,7 @@ func (c *command) restore(f *os.File, name string, replace bool) error {
 	if done.AnswersIn != "" {
 		fmt.Fprintf(c.stdout, "The saved answers in %s were left as they are; those of the backup lie in %s.\n", cfg.State.Answers, done.AnswersIn)
 	}
-	fmt.Fprintln(c.stdout, "The next `postroom run` reads again what came since the backup. Nothing goes out twice by itself; what is in doubt is held, and told: look into Sent before you let it go.")
+	fmt.Fprint(c.stdout, "The next `postroom run` reads again what came since the backup. Nothing goes out twice by itself;\n"+
+		"what is in doubt is held, and told: look into Sent before you let it go.\n")
 	return nil
 }

@@ -150,16 +150,17 @@ func (c *command) rotationRollback() *cobra.Command {
 				return c.writeVersion(cmd.Context(), cfg, version)
 			}
 			client, err := admin.Dial(cfg.State.Dir)
-			if errors.Is(err, admin.ErrNotRunning) {
-				return fmt.Errorf("%w; with --write the file itself is rewritten, for the next start", err)
-			}
 			if err != nil {
 				return err
 			}
 			if _, err := c.rotationText(cmd.Context(), cfg, version); err != nil {
 				return err
 			}
-			if err := client.Call(cmd.Context(), admin.VerbRollback, map[string]string{"version": version}, nil); err != nil {
+			err = client.Call(cmd.Context(), admin.VerbRollback, map[string]string{"version": version}, nil)
+			if errors.Is(err, admin.ErrNotRunning) {
+				return fmt.Errorf("%w; with --write the file itself is rewritten, for the next start", err)
+			}
+			if err != nil {
 				return err
 			}
 			v, err := c.rotationText(cmd.Context(), cfg, admin.VersionInForce)
