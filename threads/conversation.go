@@ -140,7 +140,7 @@ type Desk struct {
 	Chain      []string `json:"chain,omitempty"`    // ids of what she was sent and wrote, oldest first, bounded
 	Newest     int      `json:"newest"`             // the newest Received event she was sent
 	Seen       int      `json:"seen"`               // the last event when her newest mail was made
-	Told       int      `json:"told,omitempty"`     // the last event when she was told who has it
+	Told       int      `json:"told,omitempty"`     // the last event when she was told who has it, or said it
 	Answered   int      `json:"answered,omitempty"` // her newest answer: she knew what had happened by then
 	Views      []View   `json:"views,omitempty"`    // of her copies, oldest first, bounded
 	Follows    bool     `json:"follows,omitempty"`  // she had it, answered or noted: notes reach her
@@ -199,6 +199,9 @@ func (c Conversation) Apply(e Event) Conversation {
 		c.Desks = c.withDesk(b.Engineer, "", func(d *Desk) { d.Follows = true })
 		c.Owner, c.Waits, c.Was, c.Offer, c.Reminded = b.Engineer, false, "", nil, false
 		c.Given = Mark{e.N, b.Engineer}
+		if b.By != "" {
+			c.Desks = c.withDesk(b.By, "", func(d *Desk) { d.Told = e.N })
+		}
 		if b.How == HowFailed {
 			c.Moves++
 			c.Lost = append(without(c.Lost, b.From), b.From)

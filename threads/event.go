@@ -80,6 +80,7 @@ type (
 	Assigned struct {
 		Engineer string `json:"engineer"`
 		From     string `json:"from,omitempty"` // who had it
+		By       string `json:"by,omitempty"`   // the engineer who gave it away; she knows who has it
 		Why      string `json:"why"`
 		How      How    `json:"how"`
 		Poll     *Poll  `json:"poll,omitempty"` // whom she was picked from; nil when nobody picked

@@ -52,7 +52,7 @@ func (s *step) giveAway(o order) {
 		s.confirm(o, name+" has it already")
 		return
 	}
-	s.assign(key, HowHand, nameOf(s.w.Rotation, o.engineer)+" gave it away")
+	s.assign(key, o.engineer, HowHand, nameOf(s.w.Rotation, o.engineer)+" gave it away")
 	if key != o.engineer {
 		s.confirm(o, name+" has it now")
 	}
@@ -76,7 +76,7 @@ func (s *step) take(o order) {
 	}
 	whole := desk.Newest != 0 && desk.Newest == s.newest() && len(s.c.Pending) == 0
 	if s.c.Offer == nil || !whole {
-		s.assign(engineer, HowTaken, "took it")
+		s.assign(engineer, "", HowTaken, "took it")
 		return
 	}
 	s.event(Assigned{Engineer: engineer, Why: "took it", How: HowTaken})
@@ -126,13 +126,14 @@ func (s *step) close(by string) {
 	s.event(Closed{By: by})
 }
 
-// assign gives the conversation to an engineer by hand. Who gets it learns of
-// it by the customer's newest mail, with the story.
-func (s *step) assign(to string, how How, why string) {
+// assign gives the conversation to an engineer by hand; by is the engineer who
+// gives it away, if one does. Who gets it learns of it by the customer's newest
+// mail, with the story.
+func (s *step) assign(to, by string, how How, why string) {
 	if s.c.Owner == to {
 		return
 	}
-	s.event(Assigned{Engineer: to, From: s.c.Owner, Why: why, How: how})
+	s.event(Assigned{Engineer: to, From: s.c.Owner, By: by, Why: why, How: how})
 	s.handOver(to)
 }
 

@@ -232,7 +232,7 @@ func (s *step) admin(in AdminIn) error {
 		if reason != "" {
 			return fmt.Errorf("assigning conversation %d: %s", s.c.ID, reason)
 		}
-		s.assign(key, HowHand, in.By+" assigned it")
+		s.assign(key, "", HowHand, in.By+" assigned it")
 	case "close":
 		s.close(in.By)
 	case "originals":

@@ -43,7 +43,7 @@ func TestEventsSurviveJSON(t *testing.T) {
 	all := []EventBody{
 		Opened{Subject: "s", Customer: Address{"J", "j@x"}, Linked: 3, History: true},
 		Received{MessageID: "<a@b>", References: []string{"<c@d>"}, Class: ClassCustomer, Matched: ByRoot, Date: monday},
-		Joined{Address: Address{"", "k@x"}, By: "root"}, Assigned{"a", "b", "c", HowTurn, &Poll{Considered: []Considered{{Key: "a", Weight: 1}}}}, Waiting{"w", "a", nil},
+		Joined{Address: Address{"", "k@x"}, By: "root"}, Assigned{"a", "b", "d", "c", HowTurn, &Poll{Considered: []Considered{{Key: "a", Weight: 1}}}}, Waiting{"w", "a", nil},
 		Copied{"a", "7.1.0", "<m@x>", 2, true}, Accepted{Author: "a", To: []Address{{"", "j@x"}}, Answers: 2},
 		Noted{Author: "a", MessageID: "<n@x>", To: []string{"b"}, Hold: "7-2"}, HeldBack{Hold: "7-3", Kind: WhyLeak}, Settled{"7-3", "a", "sent"}, Closed{"a"}, Reopened{"r"},
 		Delivered{"7.1.0", "j@x", "sent", "250"}, Bounced{OutID: "7.1.0", Action: "failed"}, CameBack{"7.1.0", "<o.1@x>", "<z@ses>"}, Burnt{"a", "w"},
