@@ -77,6 +77,38 @@ func TestTwoTakesInOneSecond(t *testing.T) {
 	}
 }
 
+// TestTakeBack: who gave it away herself knows who has it, and has it back when
+// she asks; once he gave it on, she is told that first.
+func TestTakeBack(t *testing.T) {
+	for name, further := range map[string]bool{"from whom she gave it": false, "from whom he gave it": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.rotate(policy("mode = \"offer\""))
+			r.comes(r.wrote(jane, "Printer on fire", "It burns."))
+			a, b := r.one(store.OutCopy, alice), r.one(store.OutCopy, bob)
+			r.gone()
+			r.comes(r.reply(a, alice, "/take"))
+			r.comes(r.reply(a, alice, "/assign bob"))
+			has := bob
+			if further {
+				r.comes(r.reply(b, bob, "/assign carol"))
+				has = carol
+			}
+			if owner := r.conversation(1).Owner; owner != has {
+				t.Fatalf("owner: %s%s", owner, r.dump())
+			}
+			r.gone()
+			r.comes(r.reply(a, alice, "/take"))
+			if !further {
+				has = alice
+			}
+			if owner := r.conversation(1).Owner; owner != has {
+				t.Errorf("she asked, and the owner is %s%s", owner, r.dump())
+			}
+		})
+	}
+}
+
 // TestOfferEnds: what nobody takes is assigned by turn, over a restart.
 func TestOfferEnds(t *testing.T) {
 	r := newRig(t, nil)
