@@ -92,9 +92,12 @@ func (b *batch) afford(c threads.Conversation, addr string) (bool, error) {
 // as her last notice.
 func (b *batch) budgetAlarm(c threads.Conversation, what string, s spent, words string) error {
 	b.after = append(b.after, func() { b.g.log.Error("budget_spent", "of", what, "conv", c.ID, "notices", s.N-1) })
-	n := threads.Notify{
-		OutID: fmt.Sprintf("budget.%s.%s", what, s.Since.Format("20060102150405")), Kind: threads.NoticeAlarm, Reason: words,
-	}
+	return b.spentAlarm(c, "budget."+what, s, words)
+}
+
+// spentAlarm is one mail to each admin for each period of a budget.
+func (b *batch) spentAlarm(c threads.Conversation, what string, s spent, words string) error {
+	n := threads.Notify{OutID: what + "." + s.Since.Format("20060102150405"), Kind: threads.NoticeAlarm, Reason: words}
 	for i, admin := range b.rot.Admins {
 		if err := b.sendNotice(c, n, nil, threads.Address{Addr: admin}, fmt.Sprintf("%s.%d", n.OutID, i)); err != nil {
 			return err

@@ -17,7 +17,7 @@
 // record; recorded.go is mail given to nobody, further.go that of further folders, daily.go
 // the list of it, adminmail.go what admins ask for by mail; absence.go is who is off duty, orders.go what an engineer asks for
 // about herself, settle.go what she says of held mail, confirm.go which mail in her name she is asked about,
-// budget.go where automatic mail ends; originals.go brings mails
+// budget.go where automatic mail ends and flood.go how much doubtful mail is held; originals.go brings mails
 // as they came to who asked; lost.go is the way back from a backup, lostmail.go the mail of the time it
 // does not know and lostplace.go what of it is ours; effects.go does what a
 // step asked for, and turns
