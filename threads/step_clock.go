@@ -189,7 +189,7 @@ func (s *step) snooze(o order) {
 		s.event(Assigned{Engineer: o.engineer, Why: nameOf(s.w.Rotation, o.engineer) + " laid it aside", How: HowTaken})
 	}
 	s.event(Snoozed{By: o.engineer, Until: until})
-	s.tell("it sleeps until " + s.say(o.engineer, until) + ", or until the customer writes")
+	s.tell("it is laid aside until " + s.say(o.engineer, until) + ", or until the customer writes")
 }
 
 // woken ends a snooze.

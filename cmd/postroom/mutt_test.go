@@ -184,10 +184,13 @@ On @, Zoë Müller wrote:
 		t.Errorf("the answer between the lines moved:\n%s", text)
 	}
 
-	// Alice answers all; the customer forwards what she got to Jan, who asks
-	// the support himself by answering.
-	zoe.keys(below("And a second thing: line-four."), newest+"<reply>"+done)
-	tw.find("line-four", tw.engineers[0])
+	// The customer writes on top of it all this time, and Alice gets it so,
+	// quotation and all. She answers all; the customer forwards what she got to
+	// Jan, who asks the support himself by answering.
+	zoe.keys(onTop("And a second thing: line-four."), newest+"<reply>"+done)
+	_, got = tw.find("line-four", tw.engineers[0])
+	inOrder(t, mailtest.MustParse(t, got).Text, "And a second thing: line-four.", "\n>>>Please unplug it: answer-top.",
+		"\n>>>>it smokes since line-one.", "\n>>Unplugged: it still beeps, line-three.", "\n>Then it has a battery: answer-between.", "Alice, it is your turn.")
 	alice.keys(below("That is normal: answer-below."), newest+"<group-reply>"+done)
 	tw.find("answer-below", tw.customers[0])
 	zoe.keys("true", newest+"<forward-message>"+jan.address+"<enter>"+done)
@@ -234,6 +237,20 @@ On @, Zoë Müller wrote:
 		if n := len(tw.inbox(p.address)); n != want {
 			t.Errorf("%s got %d mails, not %d", p.name, n, want)
 		}
+	}
+}
+
+// inOrder fails the test unless a text has some words, one behind the other.
+func inOrder(t testing.TB, text string, words ...string) {
+	t.Helper()
+	rest := text
+	for _, w := range words {
+		_, behind, found := strings.Cut(rest, w)
+		if !found {
+			t.Errorf("%q stands not where it should in\n%s", w, text)
+			return
+		}
+		rest = behind
 	}
 }
 

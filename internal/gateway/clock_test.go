@@ -245,7 +245,7 @@ func TestSnooze(t *testing.T) {
 	cp := r.one(store.OutCopy, alice)
 	r.gone()
 	r.comes(r.reply(cp, alice, "/snooze 2d"))
-	if n := r.one(store.OutNotice, alice); !strings.Contains(words(n), "sleeps until 25 Nov 2026 09:00") {
+	if n := r.one(store.OutNotice, alice); !strings.Contains(words(n), "laid aside until 25 Nov 2026 09:00") {
 		t.Errorf("she reads: %s", words(n))
 	}
 	r.gone()

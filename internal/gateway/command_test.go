@@ -37,7 +37,7 @@ func TestEachCommandIsAnswered(t *testing.T) {
 		{"/assign me", "It is yours already.", false},
 		{"/assign Stone", "Bob Stone has it now.", false},
 		{"/assign zoe", `nobody in the rotation is called "zoe"`, true},
-		{"/snooze 2d", "It sleeps until", false},
+		{"/snooze 2d", "It is laid aside until", false},
 		{"/snooze never", `"never" is no time I can read`, true},
 		{"/cc ann@client.example, Joe Roe <joe@client.example>", "in copy to ann@client.example, Joe Roe <joe@client.example> from here on", false},
 		{"/cc bob@acme.example", "bob@acme.example is Bob Stone, a colleague", true},
