@@ -374,7 +374,7 @@ func (s *poll) why(w *Engineer, candidates, ties int, topic string) string {
 	case candidates == 1:
 		return fmt.Sprintf("%s is the only one %s", w.Name, among)
 	case ties > 1:
-		return fmt.Sprintf("%s is next of %d %s: of the %d whose turn it could be, the one with the fewest so far", w.Name, candidates, among, ties)
+		return fmt.Sprintf("%s is next of %d %s: of %d whose turn it could be, the one who has had the fewest", w.Name, candidates, among, ties)
 	}
 	return fmt.Sprintf("%s is next of %d %s", w.Name, candidates, among)
 }

@@ -101,7 +101,7 @@ func TestPickNobodyOnDuty(t *testing.T) {
 		{"default waits", "", nil, "", false, "nobody is on duty: 2 marked absent"},
 		{"wait", NobodyWait, nil, "", false, "nobody is on duty: 2 marked absent"},
 		{"admins", NobodyAdmins, nil, "", true, "nobody is on duty: 2 marked absent"},
-		{"anyone", NobodyAnyone, nil, "a@x", false, "A is next of 2 in the file, as nobody is on duty: of the 2 whose turn it could be, the one with the fewest so far"},
+		{"anyone", NobodyAnyone, nil, "a@x", false, "A is next of 2 in the file, as nobody is on duty: of 2 whose turn it could be, the one who has had the fewest"},
 		{"anyone but one", NobodyAnyone, []string{"a@x"}, "b@x", false, "B is the only one in the file, as nobody is on duty"},
 		{"anyone but all", NobodyAnyone, []string{"a@x", "b@x"}, "", false, "nobody can take more: 2 already had this one"},
 	}

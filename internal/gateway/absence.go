@@ -27,7 +27,7 @@ func (b *batch) autoReply(l *letter, ix *store.Index, in threads.MailIn) (*store
 		return o, err
 	}
 	return o, b.outOfOffice(engineer, threads.Absence{
-		Cause: threads.CauseReply, Reason: "an automatic reply of hers: " + oneLine(m.Subject), Since: b.now, Until: b.now.Add(threads.AwayFor),
+		Cause: threads.CauseReply, Reason: "an automatic reply came: " + oneLine(m.Subject), Since: b.now, Until: b.now.Add(threads.AwayFor),
 	})
 }
 
@@ -52,7 +52,7 @@ func (b *batch) deadAddress(engineer, status, how string) error {
 		return nil
 	}
 	return b.outOfOffice(engineer, threads.Absence{
-		Cause: threads.CauseDead, Reason: "mail to her comes back: " + oneLine(strings.TrimSpace(status+" "+how)), Since: b.now,
+		Cause: threads.CauseDead, Reason: "mail to this address comes back: " + oneLine(strings.TrimSpace(status+" "+how)), Since: b.now,
 	})
 }
 
@@ -69,24 +69,27 @@ func (b *batch) outOfOffice(engineer string, a threads.Absence) error {
 	}
 	if b.rot.Last(engineer, b.now, b.absent.Leave()) {
 		b.after = append(b.after, func() { b.g.log.Warn("last_on_duty", "engineer", engineer, "cause", a.Cause, "reason", a.Reason) })
-		return b.tellAway(engineer, a, "Everybody else is away, so she stays on duty. If she is away too, new conversations reach nobody.")
+		name := b.nameOf(engineer)
+		return b.tellAway(engineer, a, name+" seems to be away, like everybody else",
+			"Everybody else is off duty, so "+name+" stays on duty. If "+name+" is away as well, new conversations reach nobody.")
 	}
 	if err := b.offDuty(engineer, a); err != nil {
 		return err
 	}
 	if a.Cause == threads.CauseDead && !off {
-		return b.tellAway(engineer, a, "She is off duty, and her unanswered conversations were handed on. "+
-			"When her address works again, `postroom rotation back "+engineer+"` puts her back; if it is another one, change the rotation file.")
+		name := b.nameOf(engineer)
+		return b.tellAway(engineer, a, "Mail to "+name+" comes back", name+" is off duty now, and what waited for an answer was handed on. "+
+			"When the address works again, `postroom rotation back "+engineer+"` ends that; if there is a new address, change the rotation file.")
 	}
 	return nil
 }
 
 // tellAway tells the admins of an absence that a person has to know of, once
 // a day for each cause.
-func (b *batch) tellAway(engineer string, a threads.Absence, what string) error {
+func (b *batch) tellAway(engineer string, a threads.Absence, subject, what string) error {
 	return b.notify(threads.Conversation{}, threads.Notify{
 		OutID: fmt.Sprintf("away.%s.%s.%s", engineer, a.Cause, b.now.Format(time.DateOnly)), Kind: threads.NoticeAway,
-		Reason: b.nameOf(engineer) + " (" + engineer + "): " + a.Reason + "\n" + what,
+		Reason: subject + "\n" + b.nameOf(engineer) + " <" + engineer + ">: " + sentence(a.Reason) + "\n" + what,
 	}, nil)
 }
 

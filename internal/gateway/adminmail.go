@@ -144,6 +144,6 @@ func (b *batch) tellAdmin(admin, words, name string) error {
 	}
 	return b.sendToAdmin(message.Notice{
 		To: threads.Address{Addr: admin}, ReplyTo: b.g.cfg.Support.Addr, Subject: "What you asked for", Date: b.now,
-		MessageID: b.g.names.MailID(b.g.minter, outID), Paragraphs: []string{"Hello there,", words},
+		MessageID: b.g.names.MailID(b.g.minter, outID), Paragraphs: []string{greeting(""), words},
 	}, outID, admin)
 }

@@ -141,10 +141,8 @@ func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *le
 		return nil, err
 	}
 	d := &threads.Draft{}
-	for _, f := range findings {
-		d.Findings = append(d.Findings, f.What+" ("+f.Where+")")
-		d.Final = d.Final || !f.Releasable
-	}
+	d.Findings = message.FindingWords(findings)
+	d.Final = slices.ContainsFunc(findings, func(f message.Finding) bool { return !f.Releasable })
 	return d, nil
 }
 

@@ -100,7 +100,7 @@ func TestFrozenRecipients(t *testing.T) {
 	r, cp := waiting(t, nil)
 	r.comes(r.reply(cp, alice, "Ask carol or bob@acme.example."))
 	n := r.one(store.OutNotice, alice)
-	if !strings.Contains(n.Mail.Text, "exactly this to Jane Doe <jane@client.example>") {
+	if !strings.Contains(n.Mail.Text, "send it to Jane Doe <jane@client.example> exactly as it is") {
 		t.Errorf("notice: %s", n.Mail.Text)
 	}
 	r.orders(cp, alice, "/cc ann@client.example")

@@ -223,6 +223,11 @@ func (b *batch) story(c threads.Conversation, before int) ([]message.StoryItem, 
 		items = append(items, message.StoryItem{From: from, At: e.At, Text: text})
 	}
 	slices.SortStableFunc(items, func(a, b message.StoryItem) int { return a.At.Compare(b.At) })
+	for i := range items {
+		if i > 0 { // what the first brings may be a mail that was forwarded
+			items[i].Text = message.OwnWords(items[i].Text)
+		}
+	}
 	if len(items) > maxStory {
 		items = items[len(items)-maxStory:]
 	}

@@ -154,7 +154,7 @@ func (d *dayList) words(links bool) (subject string, paragraphs []string, items 
 	if links {
 		how = "tap its link, and send the mail it opens as it is"
 	}
-	paragraphs = append(paragraphs, "Hello there,", "This is the list of what nobody has on their desk. To have one of these mails handed to the next engineer, "+how+".")
+	paragraphs = append(paragraphs, greeting(""), "This is the list of what nobody has on their desk. To have one of these mails handed to the next engineer, "+how+".")
 	for _, r := range d.recorded {
 		items = append(items, action{fmt.Sprintf("%s: %s (%s)", clipped(r.From, 80), orNone(clipped(r.Subject, 80)), r.Class), fmt.Sprintf("/distribute %d", r.ID)})
 	}

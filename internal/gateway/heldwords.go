@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"postroom/threads"
 )
@@ -18,6 +19,18 @@ var (
 	doIt     = action{"I wrote it: do it", "/send"}
 	handItOn = action{"I wrote it: hand it to the next engineer", "/send"}
 )
+
+// What each answer to a notice does.
+const (
+	asNote    = "/note to keep it as a note for colleagues"
+	throwAway = "/discard to throw it away"
+	notYours  = "If you did not write it, reply with /discard and tell your admins: somebody uses your address."
+)
+
+// choose asks for a reply of one line, and lists the lines.
+func choose(lines ...string) string {
+	return " Reply to this with one line:\n- " + strings.Join(lines, "\n- ")
+}
 
 // heldNotice tells the author of a held mail why it was kept back, and how to
 // go on.
@@ -42,24 +55,27 @@ func (b *batch) heldNotice(hello, about string, c threads.Conversation, n thread
 	case n.Held.Stuck:
 		return stuckNotice(hello, about, to, n)
 	}
-	below := "It is below, as you wrote it."
+	below := "It has not gone out. Your words are below."
 	if n.Since != 0 {
-		below = "What happened meanwhile is below, and your mail behind it, as you wrote it."
+		below = "It has not gone out. What happened meanwhile is below, and your words behind it."
 	}
-	send := fmt.Sprintf("To send exactly this%s, reply with /send on a line of its own; ", to)
+	send := "to send it" + to + " exactly as it is"
 	if n.Held.Orders {
-		send = fmt.Sprintf("To send your text alone%s, without the commands, reply with /send on a line of its own; ", to)
+		send = "to send your text" + to + ", without the commands"
 	}
 	w := notice{
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
 			"Your mail" + to + " was kept back: " + sentence(n.Reason),
-			"Nothing of it has gone out. " + below + " " + send + "to keep it as a note for colleagues, reply with /note; to throw it away, with /discard.",
+			below + choose("/send "+send, asNote, throwAway),
 		},
 		actions: []action{sendIt, keepIt, dropIt},
 	}
+	if n.Held.Orders {
+		w.actions[0].label = "Send it without the commands"
+	}
 	if n.Held.Confirm {
-		w.paragraphs = append(w.paragraphs, "If you did not write it, please reply with /discard, and tell your admins: somebody uses your address.")
+		w.paragraphs = append(w.paragraphs, notYours)
 		w.actions = []action{wroteIt, {"I wrote it: keep it as a note", "/note"}, notMine}
 	}
 	return w
@@ -71,7 +87,7 @@ func bareNotice(hello, about string, n threads.Notify) notice {
 		return notice{
 			subject: "Not done: " + about,
 			paragraphs: []string{hello, capital(sentence(n.Reason)),
-				"Nothing of it was done. Please write it once more with that put right; this one you can forget."},
+				"Nothing was done. Please write it once more with that put right; this one you can forget."},
 			actions: []action{helpMe},
 		}
 	}
@@ -79,8 +95,7 @@ func bareNotice(hello, about string, n threads.Notify) notice {
 		subject: "Not done yet: " + about,
 		paragraphs: []string{hello,
 			"Your mail was kept back: " + sentence(n.Reason),
-			"Nothing of what it says was done. It is below. If you wrote it, reply with /send on a line of its own, and it is done. " +
-				"If you did not, please reply with /discard, and tell your admins: somebody uses your address."},
+			"Nothing of it was done. It is below. If you wrote it, reply with the one line /send, and it is done.", notYours},
 		actions: []action{doIt, notMine},
 	}
 }
@@ -91,12 +106,12 @@ func lonelyNotice(hello, about string, n threads.Notify) notice {
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
 			"Your mail was kept back: " + sentence(n.Reason),
-			"Nobody has seen it. It is below, as it came. It belongs to no conversation, so there is no customer to send it to: to answer one, reply to the customer's mail. " +
-				"With /send on a line of its own, in a reply to this, it is handed to the next engineer, as a question of yours; /discard throws it away."},
+			"Nobody has seen it. It is below, as it came. It belongs to no conversation, so there is no customer to send it to; to answer a customer, reply to the customer's mail." +
+				choose("/send to hand it to the next engineer, as a question of yours", throwAway)},
 		actions: []action{{"Hand it to the next engineer", "/send"}, dropIt},
 	}
 	if n.Held.Confirm {
-		w.paragraphs = append(w.paragraphs, "If you did not write it, please reply with /discard, and tell your admins: somebody uses your address.")
+		w.paragraphs = append(w.paragraphs, notYours)
 		w.actions = []action{handItOn, notMine}
 	}
 	return w
@@ -108,12 +123,11 @@ func stuckNotice(hello, about, to string, n threads.Notify) notice {
 		subject: "Not sent yet: " + about,
 		paragraphs: []string{hello,
 			"Your mail" + to + " was kept back: " + sentence(n.Reason),
-			"Nothing of it has gone out, and it cannot go out like this. It is below, as you wrote it. Please reply to the customer's mail once more; " +
-				"to keep this one as a note for colleagues, reply with /note, and to throw it away, with /discard."},
+			"It has not gone out, and cannot go out like this. Your words are below: please reply to the customer's mail once more. For this one," + strings.ToLower(choose(asNote, throwAway))},
 		actions: []action{keepIt, dropIt},
 	}
 	if why := n.Held.Why; why == threads.WhyEmpty || why == threads.WhySealed {
-		w.paragraphs[2] = "Nothing of it has gone out. Please reply to the customer's mail once more. This one is below; /discard throws it away."
+		w.paragraphs[2] = "It has not gone out. Please reply to the customer's mail once more; this one you can forget, or throw away with /discard."
 		w.actions = []action{dropIt}
 	}
 	return w
@@ -131,9 +145,9 @@ func (b *batch) otherAddress(hello, about, whom string, n threads.Notify) notice
 		subject: "Did you write this? " + about,
 		paragraphs: []string{hello,
 			fmt.Sprintf("A mail from %s was kept back: it is a reply to a mail that only you were sent, and the rotation file does not list that address as yours. It is below; its sender was told nothing.", from),
-			"If you wrote it, reply with /send on a line of its own, and " + out + "; with /note, it is kept as a note for colleagues. So that the address is known the next time, " +
-				"have it added to your entry in the rotation file: " + aliasLine(from),
-			"If you did not, please reply with /discard: somebody has mail that was meant for you alone. The admins know of it."},
+			"If you wrote it, reply with the one line /send, and " + out + ", or with /note, and it is kept as a note for colleagues.",
+			"So that the address is known the next time, have it added to your entry in the rotation file:\n" + aliasLine(from),
+			"If you did not write it, please reply with /discard: somebody has mail that was meant for you alone. The admins know of it."},
 		actions: []action{wroteIt, {"I wrote it: keep it as a note", "/note"}, notMine},
 	}
 }
@@ -146,7 +160,7 @@ func (b *batch) forgedNotice(hello, about string, c threads.Conversation, n thre
 	from, owner := n.Held.From.Addr, b.nameOf(n.Held.Owner)
 	on := "" // what an admin can do
 	if n.Hold != "" {
-		on = fmt.Sprintf(" `postroom held release %s` lets it go, `postroom held discard %s` throws it away.", n.Hold, n.Hold)
+		on = fmt.Sprintf("\n`postroom held release %s` lets it go,\n`postroom held discard %s` throws it away.", n.Hold, n.Hold)
 	}
 	if n.Held.Why == threads.WhyBorrowed {
 		sender := from
@@ -172,7 +186,7 @@ func (b *batch) forgedNotice(hello, about string, c threads.Conversation, n thre
 		subject: "Somebody may have written in an engineer's name: " + about,
 		paragraphs: []string{hello,
 			"A mail was kept back and reached nobody: " + n.Reason + ". Its sender was told nothing." + asked,
-			"If the address is theirs after all, add it to their entry in the rotation file: " + aliasLine(from) + "." + on},
+			"If the address is theirs after all, add it to their entry in the rotation file:\n" + aliasLine(from) + on},
 	}
 }
 
@@ -182,8 +196,7 @@ func uncertainNotice(hello, about, to string, n threads.Notify) notice {
 		subject: "Perhaps not sent: " + about,
 		paragraphs: []string{hello,
 			"It is not known whether your mail" + to + " went out: " + n.Reason + ".",
-			"It is below. To send it once more, reply with /send on a line of its own: it has the same Message-ID, so that many mail programs show it once. " +
-				"To leave it at that, reply with /discard.",
+			"It is below." + choose("/send to send it once more (it keeps its Message-ID, so that many mail programs show it once)", "/discard to leave it at that"),
 		},
 		actions: []action{{"Send it once more", "/send"}, {"Leave it at that", "/discard"}},
 	}
@@ -192,10 +205,12 @@ func uncertainNotice(hello, about, to string, n threads.Notify) notice {
 // confirmNotice asks an engineer about all mail in her name that came within
 // the hour.
 func confirmNotice(hello string, n threads.Notify) notice {
+	more, them := n.Reason+" more came with your address since you were last asked, and nothing shows that you wrote them.", "If you wrote none of them"
+	if len(n.Holds) == 1 {
+		more, them = "One more mail came with your address since you were last asked, and nothing shows that you wrote it.", "If you did not write it"
+	}
 	return notice{
-		subject: "Did you write these? " + n.Reason,
-		paragraphs: []string{hello,
-			capital(n.Reason) + " more came with your address since you were last asked, and nothing shows that you wrote them. Nothing of them has gone out. Please say for each:",
-			"If you wrote none of them, tell your admins: somebody uses your address."},
+		subject:    "Did you write these? " + n.Reason,
+		paragraphs: []string{hello, more + " Nothing has gone out. " + them + ", tell your admins as well: somebody uses your address. Please say for each:"},
 	}
 }

@@ -102,6 +102,7 @@ func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, 
 	out.mail.ID, out.mail.Kind, out.mail.Event, out.mail.To = outID, store.OutNotice, n.Event, n.Engineer
 	out.mail.Subject, out.mail.MessageID = w.subject, msg.MessageID
 	out.mail.Recipients = []store.Recipient{{Address: to.Addr, State: store.OutQueued}}
+	b.after = append(b.after, func() { b.g.log.Info("told", "job", outID, "conv", c.ID, "notice", n.Kind, "recipient", to.Addr) })
 	return b.enqueue(c, out)
 }
 
@@ -144,13 +145,19 @@ func (b *batch) quoted(c threads.Conversation, n threads.Notify, l *letter) (str
 	if l != nil && n.Kind == threads.NoticeNote {
 		return noteText(l), nil
 	}
+	if n.Held.Why == threads.WhySealed {
+		return "", nil // nobody can read it here
+	}
 	if l != nil && n.Answer == 0 {
-		return message.WithoutFooter(l.msg.WholeText()), nil
+		return message.OwnWords(message.WithoutFooter(l.msg.WholeText())), nil
 	}
 	of := n.Answer
 	if of == 0 {
 		of = n.Event // a mail of the customer's side, or there is no text
 	}
 	text, err := b.tx.Text(c.ID, of)
+	if n.Answer != 0 {
+		text = message.OwnWords(text)
+	}
 	return strings.TrimSpace(text), err
 }

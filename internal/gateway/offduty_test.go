@@ -133,7 +133,7 @@ func TestOutOfOfficeIsRenewedAndEnds(t *testing.T) {
 	if _, off := r.absences()[bob]; off {
 		t.Error("the last one was taken off duty")
 	}
-	if n := r.one(store.OutNotice, ops); !strings.Contains(words(n), "Everybody else is away") {
+	if n := r.one(store.OutNotice, ops); !strings.Contains(words(n), "Everybody else is off duty") {
 		t.Errorf("the admins read: %s", n.Mail.Text)
 	}
 	r.gone()

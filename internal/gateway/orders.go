@@ -151,7 +151,8 @@ func stands(c threads.Conversation, rot *threads.Rotation, engineer string) stri
 // helpText explains the commands, from the table they are read by.
 func helpText() string {
 	about, herself := threads.Help()
-	lines := append([]string{"Reply to a customer's mail, and your answer goes out. Commands stand on lines of their own above it;", "a mail of commands alone sends nothing.", ""}, about...)
+	lines := append([]string{"Reply to a customer's mail, and your answer goes out. Commands stand on lines of their own above it;", "a mail of commands alone sends nothing. What you forward to a colleague yourself stays between you two:",
+		"/note tells it to all who have to do with the conversation.", ""}, about...)
 	lines = append(lines, "", "To any address of ours, also in a reply to a notice:")
 	return strings.Join(append(lines, herself...), "\n")
 }

@@ -33,7 +33,12 @@ func crlf(raw string) string { return strings.ReplaceAll(raw, "\n", "\r\n") }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{rig: newRig(t, nil), box: map[int]string{}}
+	return deskOf(newRig(t, nil))
+}
+
+func deskOf(r *rig) *desk {
+	r.t.Helper()
+	d := &desk{rig: r, box: map[int]string{}}
 	first := d.wrote("Jane Doe <"+jane+">", "Printer on fire", firstAsked)
 	d.comes(first)
 	cp := d.one(store.OutCopy, alice)

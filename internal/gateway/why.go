@@ -20,6 +20,7 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 	}
 	var lines []string
 	var poll *threads.Poll
+	chosen := ""
 	for _, e := range events {
 		line := ""
 		switch body := e.Body.(type) {
@@ -27,11 +28,11 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 			name := b.nameOf(body.Engineer)
 			line = name + " got it: " + strings.TrimPrefix(strings.TrimPrefix(body.Why, name+" is "), name+" ")
 			if body.Poll != nil {
-				poll = body.Poll
+				poll, chosen = body.Poll, body.Engineer
 			}
 		case threads.Waiting:
 			line = "nobody could be given it: " + body.Why
-			poll = body.Poll
+			poll, chosen = body.Poll, ""
 		case threads.Offered:
 			line = "it was on offer to " + b.namesOf(body.To) + ": " + body.Why
 		case threads.Closed:
@@ -55,7 +56,7 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 		lines = append([]string{fmt.Sprintf("(%d earlier decisions are left out)", n)}, lines[n:]...)
 	}
 	lines = append([]string{b.whose(c, asking), ""}, lines...)
-	return strings.Join(append(lines, b.considered(poll)...), "\n"), nil
+	return strings.Join(append(lines, b.considered(poll, chosen)...), "\n"), nil
 }
 
 // whose says in one line how a conversation stands.
@@ -90,17 +91,20 @@ func (b *batch) namesOf(keys []string) string {
 const maxConsidered = 20
 
 // considered tells whom the last choice of the rotation was between.
-func (b *batch) considered(poll *threads.Poll) []string {
+func (b *batch) considered(poll *threads.Poll, chosen string) []string {
 	if poll == nil {
 		return nil
 	}
-	lines := []string{"", "When the rotation last chose, these were looked at, whose turn was nearest first:"}
+	lines := []string{"", "When the rotation last chose, it looked at these, in the order of their turns:"}
 	more := len(poll.Considered)
 	for _, n := range poll.Others {
 		more += n
 	}
 	for _, x := range slices.Clone(poll.Considered)[:min(len(poll.Considered), maxConsidered)] {
-		stood := "could have had it"
+		stood := "free"
+		if x.Key == chosen {
+			stood = "got it"
+		}
 		if x.Out != "" {
 			stood = "passed over, " + x.Out
 		}

@@ -28,7 +28,7 @@ func (b *batch) words(c threads.Conversation, n threads.Notify, name string) not
 	if about == "" {
 		about = "(no subject)"
 	}
-	hello := "Hello " + firstName(name) + ","
+	hello := greeting(name)
 	switch n.Kind {
 	case threads.NoticeHeld:
 		return b.heldNotice(hello, about, c, n)
@@ -118,7 +118,7 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 			"Your answer is on its way, without your S/MIME or PGP signature and key: these name your own address, and would not fit a mail that comes from the support address.",
 			"That is so for each answer you sign. You are told this once."}}
 	case threads.NoticeAway:
-		return notice{subject: "An engineer is not there", paragraphs: append([]string{hello}, strings.Split(n.Reason, "\n")...)}
+		return alarmNotice(hello, n)
 	case threads.NoticeReport:
 		return notice{subject: "What you asked for", paragraphs: []string{hello}, verbatim: n.Reason}
 	}
@@ -268,6 +268,14 @@ func shown(a threads.Address) string {
 		return a.Name
 	}
 	return a.Name + " <" + a.Addr + ">"
+}
+
+// greeting begins a notice. Of admins the file has no names.
+func greeting(name string) string {
+	if strings.TrimSpace(name) == "" {
+		return "Hello,"
+	}
+	return "Hello " + firstName(name) + ","
 }
 
 func firstName(name string) string {

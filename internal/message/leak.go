@@ -256,7 +256,7 @@ func (s *scrubber) look(text, where string) {
 			s.find(Finding{Where: where, What: "an id of a mail to an engineer"})
 		case ownSecret, colleagueSecret:
 			if !s.allowed[threads.AddressKey(f.addr)] {
-				s.find(Finding{Where: where, What: "the private address of an engineer: " + f.addr, Releasable: true})
+				s.find(Finding{Where: where, What: "an engineer's own address, " + f.addr, Releasable: true})
 			}
 		}
 	}

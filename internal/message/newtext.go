@@ -8,6 +8,24 @@ import (
 // NewText is what the author of a mail wrote, of a text that was kept of it.
 func NewText(text string) string { return newText(text) }
 
+// OwnWords is the stretch of a text that its author wrote: from the first line
+// of hers to the last, with the quotations she answered in between, and
+// without those above and below. A text that is nothing but quotation is
+// returned whole.
+func OwnWords(text string) string {
+	q := scanQuotes(text, false)
+	first, last := len(q.lines), -1
+	for i, l := range q.lines {
+		if !q.drop[i] && !blankLine(l) {
+			first, last = min(first, i), i
+		}
+	}
+	if last < 0 {
+		return text
+	}
+	return strings.Join(q.lines[first:last+1], "\n")
+}
+
 // newText is what the author of a mail wrote: text without quotation marks of
 // ">", without the line that introduces a quotation, and without the mail
 // that stands unmarked below a block of its header. Answers between quoted

@@ -136,7 +136,7 @@ func (s *scrubber) edits(line string, quoted bool, where string) []edit {
 				list = append(list, edit{f.from, f.to, s.Support.Addr})
 				continue
 			}
-			s.find(Finding{Where: where, What: "the address of a colleague: " + f.addr, Releasable: true})
+			s.find(Finding{Where: where, What: "an engineer's own address, " + f.addr, Releasable: true})
 		}
 	}
 	for _, w := range alnumRuns(line, 1+idLetters) {

@@ -25,9 +25,15 @@ func (c *Composer) Stub(m *Message, cp Copy, why string) (*Recipe, error) {
 	if strings.TrimSpace(m.Mail.Text) == "" {
 		what = "The text of the mail could not be had"
 	}
-	what += ". The mail itself lies in the support mailbox"
-	if id := m.Mail.MessageID; id != "" {
-		what += ", under " + headText(id)
+	switch {
+	case why == "" && len(cp.Story) > 0: // which says how to get it
+	case why == "":
+		what += ". To get the mail as it came, reply with /originals alone"
+	default:
+		what += ". The mail itself lies in the support mailbox"
+		if id := m.Mail.MessageID; id != "" {
+			what += ", under " + headText(id)
+		}
 	}
 	lines := []string{what + "."}
 	if why != "" {

@@ -205,6 +205,21 @@ func TestDiscussion(t *testing.T) {
 	}
 }
 
+func TestOwnWords(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"nothing quoted", "hello\n\n-- \nJane", "hello\n\n-- \nJane"},
+		{"top", "answer\n\nOn Mon, 2 Mar 2026 at 10:00, Jane <j@x.example> wrote:\n> one\n> > two\n", "answer"},
+		{"bottom", "Jane wrote:\n> one\n\nanswer\n", "answer"},
+		{"between", "Jane wrote:\n> one\nyes\n> two\nno\n> three\n", "yes\n> two\nno"},
+		{"quotation alone", "Jane wrote:\n> one\n", "Jane wrote:\n> one\n"},
+		{"nothing", "", ""},
+	} {
+		if got := OwnWords(c.in); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestNewText(t *testing.T) {
 	const quoted = "\n> question one\n> question two\n"
 	for _, c := range []struct{ name, in, want string }{
