@@ -155,8 +155,8 @@ func mobileLine(l string) bool {
 		return false
 	}
 	for _, p := range []string{"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo mail", "sent from proton mail", "sent from protonmail", "sent via ", "get outlook for ", "sent with ",
-		"von meinem ", "gesendet von ", "von unterwegs gesendet", "gesendet mit ", "outlook für ", "holen sie sich outlook", "envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "télécharger outlook", "enviado desde mi ", "enviado desde ", "obtener outlook", "enviado do meu ", "enviado a partir do ", "obter o outlook",
-		"inviato da ", "inviato dal ", "ottieni outlook", "verzonden vanaf ", "verstuurd vanaf ", "skickat från ", "sendt fra ", "lähetetty ", "wysłano z ", "wysłane z ", "odesláno z ", "отправлено с ", "отправлено из ", "надіслано з ", "iphone'umdan gönderildi", "telefonumdan gönderildi", "iphone から送信", "iphoneから送信", "发自我的", "從我的 iphone", "傳送自我的", "나의 iphone에서 보냄", "trimis de pe ", "küldve a", "sent from a ", "sent from the "} {
+		"von meinem ", "gesendet von ", "von unterwegs gesendet", "gesendet mit ", "outlook für ", "holen sie sich outlook", "envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "envoyé avec la messagerie sécurisée ", "télécharger outlook", "enviado desde mi ", "enviado desde ", "enviado con proton mail", "enviado con el correo seguro de ", "obtener outlook", "enviado do meu ", "enviado a partir do ", "obter o outlook",
+		"inviato da ", "inviato dal ", "ottieni outlook", "verzonden vanaf ", "verstuurd vanaf ", "skickat från ", "sendt fra ", "lähetetty ", "wysłano z ", "wysłane z ", "odesláno z ", "отправлено с ", "отправлено из ", "надіслано з ", "iphone'umdan gönderildi", "telefonumdan gönderildi", "iphone から送信", "iphoneから送信", "ipad から送信", "ipadから送信", "outlook for ios を入手", "outlook for android を入手", "发自我的", "從我的 iphone", "傳送自我的", "나의 iphone에서 보냄", "trimis de pe ", "küldve a", "sent from a ", "sent from the "} {
 		if !strings.HasPrefix(t, p) {
 			continue
 		}

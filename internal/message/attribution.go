@@ -70,8 +70,8 @@ func verbAt(s string) int {
 		return longest(s, "نوشت", "كتب")
 	case 0xe0:
 		return longest(s, "सन लिखा", "เขียน")
-	case 0xe3:
-		return longest(s, "のメール")
+	case '>':
+		return longest(s, ">のメール", "> のメール", ">のメッセージ", "> のメッセージ") // nouns: without an address they are anybody's
 	case 0xe5:
 		return longest(s, "写道", "寫道")
 	case 0xe6:

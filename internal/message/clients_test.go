@@ -109,7 +109,7 @@ func TestClients(t *testing.T) {
 }
 
 // seenByCustomer is the commands found, whether there is anything to send
-// beside them, and each text of the answer, HTML as a person reads it and as
+// beside them, what of it is hers and no quotation, and each text of the answer, HTML as a person reads it and as
 // it stands.
 func seenByCustomer(m, got *Message) string {
 	var b strings.Builder
@@ -117,6 +117,7 @@ func seenByCustomer(m, got *Message) string {
 		fmt.Fprintln(&b, strings.TrimSpace("command: /"+c.Word+" "+c.Arg))
 	}
 	fmt.Fprintf(&b, "says something: %v\n", !m.Mail.AnswerEmpty)
+	fmt.Fprintf(&b, "\n==== her own words\n%s\n", strings.TrimSpace(m.Mail.NewText))
 	for _, p := range got.Leaves() {
 		text := got.TextOf(p)
 		if !strings.HasPrefix(p.Type, "text/") {

@@ -57,6 +57,8 @@ func attributions() []string {
 		"Am 02.03.2026 um 10:02 schrieb Jane Doe <jane@x.example>:",
 		"Le 2 mars 2026 à 10:02, Jane Doe <jane@x.example> a écrit :",
 		"2026/03/02 10:02、Jane Doe <jane@x.example>のメール:",
+		"2026/03/02 10:02、Jane Doe <jane@x.example> のメッセージ:",
+		"El 2 mar 2026, a la(s) 10:02 a. m., Jane Doe <jane@x.example> escribió:",
 		"在 2026年3月2日，10:02，Jane Doe <jane@x.example> 写道：",
 		"2026. 3. 2. 오전 10:02, Jane Doe <jane@x.example> 작성:",
 		"2 марта 2026 г., в 10:02, Jane Doe <jane@x.example> написал(а):",
@@ -84,6 +86,12 @@ func attributions() []string {
 		"2026-03-02 10:02 keltezéssel, Jane Doe írta:",
 		// others
 		"On Monday, March 2, 2026 at 10:02:00 AM GMT+1, Jane Doe <jane@x.example> wrote:",
+		"El lunes, 2 de marzo de 2026, 10:02:00 GMT+1, Jane Doe <jane@x.example> escribió:",
+		"Am Montag, 2. März 2026, 10:02:00 MEZ hat Jane Doe <jane@x.example> Folgendes geschrieben:",
+		"2026年3月2日 10:02:00 JST、Jane Doe <jane@x.example> より:",
+		"2026年3月2日月曜日 10:02 に Jane Doe <jane@x.example> が作成:",
+		"2026-03-02 10:02 に Jane Doe さんは書きました:",
+		"El El lun, 2 mar 2026 a las 10:02, Jane Doe <\njane@x.example> escribió:",
 		"Jane Doe <jane@x.example> schrieb am 10:02 Montag, 2.März 2026:",
 		"---- On Mon, 02 Mar 2026 10:02:00 +0100 Jane Doe <jane@x.example> wrote ----",
 		"‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Monday, March 2nd, 2026 at 10:02, Jane Doe <jane@x.example> wrote:",
@@ -150,6 +158,7 @@ func TestOwnWordsStay(t *testing.T) {
 	for _, line := range []string{
 		"On Monday at 9:00 I wrote:", "On 2 March 2026 at 10:02 you wrote:", "Am 2. März 2026 um 10:02 schrieb ich:", "Le 2 mars 2026 à 10:02 je vous ai écrit :",
 		"On Monday at 9:30 the printer wrote:", "------------------ Original ------------------",
+		"2026年3月2日の予定は次のとおりです：", "2026年3月2日(月)の勤務は、次のとおりでよいですか：", "2026/03/02 10:02 の予定は次のメール:",
 	} {
 		text := "Dear team,\n\n" + line + "\nplease send it.\n\nJane"
 		if got := newText(text); got != text {
