@@ -52,8 +52,14 @@ func (s *step) engineer(in MailIn) {
 		}
 	}
 	s.obey(a.Engineer, orders, false)
-	if s.c.State == StateOpen && s.c.Owner == a.Engineer && len(s.c.Pending) > 0 {
-		s.copies([]string{a.Engineer}, true) // she is here: nothing waits any longer
+	s.here(a.Engineer)
+}
+
+// here sends an owner who has just written what no engineer has been sent yet:
+// nothing waits any longer.
+func (s *step) here(engineer string) {
+	if s.c.State == StateOpen && s.c.Owner == engineer && len(s.c.Pending) > 0 {
+		s.copies([]string{engineer}, true)
 	}
 }
 

@@ -161,6 +161,12 @@ func (s *step) release(in ReleaseIn) {
 		s.obey(in.Author, orders, false)
 	}
 	s.effect(Release{Hold: in.Hold})
+	switch {
+	case in.By == in.Author:
+		s.here(in.Author)
+	case s.c.State == StateOpen && s.c.Owner != "" && len(s.c.Pending) > 0:
+		s.distribute(nil) // an admin released it, and it made its author the owner
+	}
 }
 
 func settledAs(note bool) string {

@@ -311,3 +311,36 @@ func TestReleaseAfterTheAliasWasAdded(t *testing.T) {
 		t.Errorf("held %+v, author %s", r.holds(), a.Author)
 	}
 }
+
+// TestReleaseLeavesNothingWaiting: a mail that came while nobody was on duty
+// goes to who lets an answer to an earlier one go, and is hers now; where an
+// admin lets it go, it waits for somebody to come.
+func TestReleaseLeavesNothingWaiting(t *testing.T) {
+	for name, hers := range map[string]bool{"by its author": true, "by an admin": false} {
+		t.Run(name, func(t *testing.T) {
+			r, cp := waiting(t, nil)
+			r.comes(r.reply(cp, alice, "/clsoe\n\nUse water."))
+			n := r.one(store.OutNotice, alice)
+			r.gone()
+			r.rotate(strings.ReplaceAll(twoEngineers, "[[engineer]]", "[[engineer]]\naway = [\"2026-11-01..2026-12-01\"]"))
+			r.comes(r.wrote(jane, "Re: Printer on fire", "It smokes, too.", "In-Reply-To: <m1@client.example>"))
+			if c := r.conversation(1); !c.Waits || len(c.Pending) != 1 {
+				t.Fatalf("waits %v, pending %v", c.Waits, c.Pending)
+			}
+			r.gone()
+			if hers {
+				r.comes(r.reply(n, alice, "/send"))
+			} else if err := r.ask(VerbRelease, "hold", r.holds()[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			r.one(store.OutAnswer, jane)
+			c := r.conversation(1)
+			if copies := r.to(store.OutCopy, alice); hers && (len(copies) != 1 || !strings.Contains(copies[0].Mail.Text, "It smokes, too.") || c.Owner != alice) {
+				t.Errorf("%d copies, owner %q%s", len(copies), c.Owner, r.dump())
+			}
+			if len(c.Pending) > 0 && !c.Waits {
+				t.Errorf("mails %v lie there, and nobody knows", c.Pending)
+			}
+		})
+	}
+}
