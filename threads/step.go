@@ -97,6 +97,8 @@ type (
 		// those it names beside this one.
 		Quiet bool
 		Also  []Undelivered
+		// Reached are those who have the mail, as far as is known.
+		Reached []string
 	}
 	// Undelivered is a recipient who did not get a mail, and why.
 	Undelivered struct{ Recipient, Reply string }

@@ -62,9 +62,9 @@ func (s *step) cannotAnswer(o order) string {
 	case meant != "":
 		return fmt.Sprintf("/answer: there is no saved answer %q; did you mean %q?", name, meant)
 	case len(names) > maxNames:
-		return fmt.Sprintf("/answer: there is no saved answer %q; there are %s and %d more", name, strings.Join(names[:maxNames], ", "), len(names)-maxNames)
+		return fmt.Sprintf("/answer: there is no saved answer %q; saved are %s and %d more", name, strings.Join(names[:maxNames], ", "), len(names)-maxNames)
 	}
-	return fmt.Sprintf("/answer: there is no saved answer %q; there are %s", name, strings.Join(names, ", "))
+	return fmt.Sprintf("/answer: there is no saved answer %q; saved are %s", name, strings.Join(names, ", "))
 }
 
 func (s *step) cannotSave(o order) string {

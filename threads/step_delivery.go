@@ -3,6 +3,7 @@ package threads
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // maxMoves is how many owners one conversation may lose because mail to them
@@ -66,7 +67,7 @@ func (s *step) answerFailed(in DeliveryIn, n int) {
 	if in.Quiet {
 		return
 	}
-	s.notify(Notify{Kind: NoticeFailed, Engineer: s.orAdmins(in.Author), Reason: in.words(), Event: n, Answer: in.Of, Quote: true})
+	s.notify(Notify{Kind: NoticeFailed, Engineer: s.orAdmins(in.Author), Reason: in.words() + in.others(), Event: n, Answer: in.Of, Quote: true})
 }
 
 // maxNamed bounds the recipients that one notice names.
@@ -83,6 +84,21 @@ func (in DeliveryIn) words() string {
 		said += "; nor to " + u.Recipient + u.because()
 	}
 	return said
+}
+
+// others says who has the mail all the same: whoever writes it again writes it
+// to them once more.
+func (in DeliveryIn) others() string {
+	switch n := len(in.Reached); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return ". " + in.Reached[0] + " has it"
+	case n <= maxNamed:
+		return ". " + strings.Join(in.Reached, ", ") + " have it"
+	default:
+		return fmt.Sprintf(". %d others have it", n)
+	}
 }
 
 // Failed is the recipient the outcome is of.

@@ -25,7 +25,7 @@ func (s *step) engineer(in MailIn) {
 		return
 	}
 	if !text && len(orders) == 0 {
-		s.hold(in, WhyEmpty, "there is nothing in it but quotation")
+		s.hold(in, WhyEmpty, "there is no text of yours in it")
 		return
 	}
 	note := s.note(in, orders)

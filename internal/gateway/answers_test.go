@@ -78,7 +78,7 @@ func TestSavedAnswerAlone(t *testing.T) {
 func TestNoSuchAnswer(t *testing.T) {
 	for text, want := range map[string]string{
 		"/answer rest":                 `did you mean "reset"`,
-		"Hi\n/answer frobnicate\nBye":  "there are bye, reset",
+		"Hi\n/answer frobnicate\nBye":  "saved are bye, reset",
 		"/answer":                      "/answer needs a name behind it",
 		"/answer ../secret":            "is no name",
 		"/note\n/answer reset\n\nText": "one of them has to go",

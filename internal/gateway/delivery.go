@@ -69,6 +69,12 @@ func (b *batch) told(m store.OutMail, results ...store.Recipient) error {
 			failed = append(failed, threads.Undelivered{Recipient: r.Address, Reply: r.Reply})
 		}
 	}
+	var reached []string
+	for _, r := range m.Recipients {
+		if r.State == store.OutSent && r.Address != m.OwnCopy {
+			reached = append(reached, r.Address)
+		}
+	}
 	named := false
 	for _, r := range results {
 		in := threads.DeliveryIn{
@@ -76,7 +82,7 @@ func (b *batch) told(m store.OutMail, results ...store.Recipient) error {
 			Recipient: r.Address, State: string(r.State), Reply: r.Reply, Status: r.Enhanced,
 		}
 		if r.State == store.OutFailed {
-			in.Quiet, in.Also, named = named, failed[1:], true
+			in.Quiet, in.Also, in.Reached, named = named, failed[1:], reached, true
 		}
 		if err := b.toldOne(m, r, in); err != nil {
 			return err

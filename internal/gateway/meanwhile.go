@@ -47,7 +47,10 @@ func (b *batch) happened(e threads.Event, engineer string) string {
 	switch body := e.Body.(type) {
 	case threads.Assigned:
 		if body.Engineer != engineer && body.Why != b.nameOf(body.Engineer)+" answered it" {
-			return b.nameOf(body.Engineer) + " got it: " + oneLine(body.Why)
+			if body.Why == b.nameOf(engineer)+" gave it away" {
+				return "you gave it to " + b.nameOf(body.Engineer)
+			}
+			return oneLine(gotIt(b.nameOf(body.Engineer), body.Why))
 		}
 		return ""
 	case threads.Closed:

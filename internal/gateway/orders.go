@@ -43,7 +43,7 @@ func (b *batch) order(o order) error {
 		if err != nil {
 			return err
 		}
-		return b.notify(o.c, threads.Notify{OutID: o.name, Kind: threads.NoticeReport, Engineer: e.Engineer, Reason: text}, nil)
+		return b.notify(o.c, threads.Notify{OutID: o.name, Kind: threads.NoticeReport, Engineer: e.Engineer, Reason: reportSubject(o.c, e.What) + "\n" + text}, nil)
 	}
 	return fmt.Errorf("the order is not known")
 }
@@ -76,6 +76,17 @@ func (b *batch) personal(l *letter, in *threads.MailIn) (*store.Outcome, bool, e
 	return o, true, b.know(l, threads.KnownHers, 0, 0)
 }
 
+// reportSubject is what an answer to a question is called.
+func reportSubject(c threads.Conversation, what string) string {
+	switch what {
+	case "help":
+		return "All commands"
+	case "why":
+		return "Why it is where it is: " + orNone(c.Subject)
+	}
+	return "Who is there, and what is yours"
+}
+
 // maxListed bounds the conversations a report names one by one.
 const maxListed = 20
 
@@ -93,7 +104,7 @@ func (b *batch) report(o order, e threads.Report) (string, error) {
 		p := b.rot.Presence(eng.Key, b.now, b.absent.Leave())
 		line := fmt.Sprintf("%s: %s, %d open", eng.Name, p.Why, b.load[eng.Key])
 		if a, off := b.absent[eng.Key]; off && !a.Over(b.now) {
-			line = fmt.Sprintf("%s: off duty (%s), %d open", eng.Name, a.Reason, b.load[eng.Key])
+			line = fmt.Sprintf("%s: off duty, %s, %d open", eng.Name, absentBecause(a, eng.Key == e.Engineer), b.load[eng.Key])
 		}
 		lines = append(lines, line)
 	}
@@ -105,6 +116,17 @@ func (b *batch) report(o order, e threads.Report) (string, error) {
 		lines = append([]string{b.whose(o.c, e.Engineer), ""}, lines...)
 	}
 	return strings.Join(append(append(lines, ""), mine...), "\n"), nil
+}
+
+// absentBecause is why somebody is off duty, in words for herself or for others.
+func absentBecause(a threads.Absence, herself bool) string {
+	switch {
+	case a.Cause == threads.CauseAsked && herself:
+		return "as you asked"
+	case a.Cause == threads.CauseAsked:
+		return "by their own word"
+	}
+	return a.Reason
 }
 
 // openOf lists an engineer's open conversations.

@@ -96,7 +96,7 @@ func (b *batch) saveAnswer(h hand, e threads.SaveAnswer) error {
 	text := message.SavedText(&h.l.msg.Mail)
 	text = unnamed(text, callName(h.c.Customer), b.nameOf(e.Engineer))
 	replaced, err := b.g.answers.Write(e.Name, text)
-	words := fmt.Sprintf("your text is kept for everyone: /answer %s puts it into a reply, and it lies in %s%s to be edited", e.Name, e.Name, answerSuffix)
+	words := fmt.Sprintf("your text is kept for everyone: /answer %s puts it into a reply. Your admins can edit it: it is the file %s%s among the saved answers", e.Name, e.Name, answerSuffix)
 	switch {
 	case err != nil:
 		b.g.log.Error("an answer cannot be saved", "name", e.Name, "err", err)

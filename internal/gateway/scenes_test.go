@@ -314,6 +314,20 @@ func deliveryScenes() []scene {
 	}
 	return []scene{
 		{"answer-refused", failed, nil},
+		{"answer-refused-for-one", func(r *teller) {
+			r.comes(r.wrote("Jane Doe <"+jane+">", "Printer on fire", "It burns.", "Cc: boss@client.example"))
+			cp := r.one2(r.t, store.OutCopy, alice)
+			r.drop()
+			r.comes(r.reply(cp, alice, "Use water."))
+			a := r.one2(r.t, store.OutAnswer, jane)
+			r.attempt(a.ID, func(m *store.OutMail) []store.Recipient {
+				m.State = store.OutDone
+				m.Recipients[0].State = store.OutSent
+				m.Recipients[1].State, m.Recipients[1].Reply = store.OutFailed, "550 5.1.1 no such user here"
+				return m.Recipients
+			})
+			r.think()
+		}, nil},
 		{"answer-bounced", func(r *teller) {
 			cp := r.printer()
 			r.comes(r.reply(cp, alice, "Use water."))

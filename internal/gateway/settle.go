@@ -195,7 +195,7 @@ func (b *batch) tellSettled(l *letter, a threads.Authority) error {
 	}
 	return b.notify(c, threads.Notify{
 		OutID: "settled." + l.name(), Kind: threads.NoticeSettled, Engineer: a.Engineer,
-		Reason: "that mail is not held any more: it was sent or thrown away, or came back to you in a newer notice, because something had happened meanwhile",
+		Reason: "that mail is not held any more: it was sent, kept as a note or thrown away, or it came back to you in a newer notice, because something had happened meanwhile",
 	}, nil)
 }
 

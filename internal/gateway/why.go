@@ -26,7 +26,7 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 		switch body := e.Body.(type) {
 		case threads.Assigned:
 			name := b.nameOf(body.Engineer)
-			line = name + " got it: " + strings.TrimPrefix(strings.TrimPrefix(body.Why, name+" is "), name+" ")
+			line = gotIt(name, body.Why)
 			if body.Poll != nil {
 				poll, chosen = body.Poll, body.Engineer
 			}
@@ -57,6 +57,19 @@ func (b *batch) whyHers(c threads.Conversation, asking string) (string, error) {
 	}
 	lines = append([]string{b.whose(c, asking), ""}, lines...)
 	return strings.Join(append(lines, b.considered(poll, chosen)...), "\n"), nil
+}
+
+// gotIt says how somebody came to have a conversation.
+func gotIt(name, why string) string {
+	switch why {
+	case name + " answered it":
+		return why + ", and has it since"
+	case name + " took it", name + " laid it aside", name + " opened it again":
+		return why
+	case "took it":
+		return name + " took it"
+	}
+	return name + " got it: " + strings.TrimPrefix(strings.TrimPrefix(why, name+" is "), name+" ")
 }
 
 // whose says in one line how a conversation stands.

@@ -120,7 +120,8 @@ func routineNotice(hello, about string, c threads.Conversation, n threads.Notify
 	case threads.NoticeAway:
 		return alarmNotice(hello, n)
 	case threads.NoticeReport:
-		return notice{subject: "What you asked for", paragraphs: []string{hello}, verbatim: n.Reason}
+		subject, text, _ := strings.Cut(n.Reason, "\n")
+		return notice{subject: subject, paragraphs: []string{hello}, verbatim: text}
 	}
 	return doneNotice(hello, about, c, n)
 }
