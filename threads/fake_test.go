@@ -70,9 +70,10 @@ func from(addr string) *Mail {
 // runner keeps a conversation through steps and applies what they ask of the
 // rotation.
 type runner struct {
-	t *testing.T
-	c Conversation
-	w World
+	t   *testing.T
+	c   Conversation
+	w   World
+	all []Event // so far
 }
 
 func (r *runner) step(in Input) Result {
@@ -104,6 +105,7 @@ func (r *runner) step(in Input) Result {
 		}
 	}
 	r.c = next
+	r.all = append(r.all, res.Events...)
 	return res
 }
 
