@@ -3,6 +3,7 @@ package message
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -70,7 +71,7 @@ func writableLocal(local string) (string, bool) {
 			quote = true
 		}
 	}
-	if local == "" {
+	if local == "" || hidesControls(local) {
 		return "", false
 	}
 	if quote {
@@ -170,7 +171,32 @@ func writableID(id string) bool {
 			return false
 		}
 	}
-	return true
+	return !hidesControls(id)
+}
+
+// hidesControls reports an encoded word with a control character in it. No
+// encoded word belongs into an address or an id (RFC 2047 §5), but some readers
+// decode it there too, and a line end would begin a field of its own.
+func hidesControls(s string) bool {
+	for {
+		i := strings.Index(s, "=?")
+		if i < 0 {
+			return false
+		}
+		w, n, ok := parseWord(s[i:])
+		if !ok {
+			s = s[i+2:]
+			continue
+		}
+		var run wordRun
+		var b strings.Builder
+		run.add(&b, w)
+		run.flush(&b)
+		if strings.ContainsFunc(b.String(), unicode.IsControl) {
+			return true
+		}
+		s = s[i+n:]
+	}
 }
 
 const lastIDs = 20 // of References that are kept, beside the first ones
