@@ -190,6 +190,19 @@ func (s *sink) tell(f func()) {
 	s.heard = f
 }
 
+// after returns what receives the time when n more mails have come.
+func (s *sink) after(n int) <-chan time.Time {
+	at := make(chan time.Time, 1)
+	goal := s.mails.Load() + int64(n)
+	s.tell(func() {
+		if s.mails.Load() == goal {
+			at <- time.Now()
+			goal = -1
+		}
+	})
+	return at
+}
+
 func (s *sink) serve(conn net.Conn) {
 	defer conn.Close()
 	in := bufio.NewReaderSize(conn, 64<<10)

@@ -139,6 +139,39 @@ func BenchmarkSpeedDrain(b *testing.B) {
 	})
 }
 
+// BenchmarkSpeedSend hands a full outbox to the relay: the clock runs from the
+// moment all mails are in it, until the last is at the relay and until what
+// became of each is recorded.
+func BenchmarkSpeedSend(b *testing.B) {
+	r := newSpeedRig(b, speedMails(20_000))
+	r.seed(*speedBulk)
+	var gone, recorded, used []time.Duration
+	for round := range *speedRounds {
+		svc := r.service(fmt.Sprintf("send%d", round), `imap.start = "all"`)
+		r.think(svc)
+		last := r.sink.after(*speedBulk)
+		before, began := processorTime(b), time.Now()
+		if _, err := svc.Drain(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		recorded = append(recorded, time.Since(began))
+		used = append(used, processorTime(b)-before)
+		select {
+		case at := <-last:
+			gone = append(gone, at.Sub(began))
+		default:
+			b.Fatalf("not all mails are at the relay")
+		}
+		r.close(svc)
+	}
+	n := float64(*speedBulk)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(n/median(gone).Seconds(), "mails/s")
+	b.ReportMetric(n/median(recorded).Seconds(), "recorded_mails/s")
+	b.ReportMetric(float64(median(used).Microseconds())/n, "cpu_µs/mail")
+	b.Logf("all at the relay after %v, recorded after %v", gone, recorded)
+}
+
 // BenchmarkSpeedHistory imports old mail by its header fields, threaded and
 // durable; the bare client reads the same fields to nowhere.
 func BenchmarkSpeedHistory(b *testing.B) {
