@@ -60,7 +60,7 @@ func rank(j *job) int {
 // peek reports whether something is due, without writing.
 func (d *dispatcher) peek(now time.Time) (bool, error) {
 	d.next, d.look = time.Time{}, false
-	err := d.store.View(func(tx *store.Tx) error {
+	err := d.store.Glance(func(tx *store.Tx) error {
 		if next, ok := tx.NextDue(); ok {
 			d.next, d.look = next, !next.After(now)
 		}

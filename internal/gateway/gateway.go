@@ -185,7 +185,7 @@ const clockPause = 10 * time.Minute
 const retryPause = 5 * time.Second
 
 func (g *Gateway) nextTimer() (at time.Time, ok bool) {
-	if err := g.st.View(func(tx *store.Tx) error {
+	if err := g.st.Glance(func(tx *store.Tx) error {
 		at, ok = tx.NextTimer()
 		return nil
 	}); err != nil {
@@ -224,7 +224,7 @@ func (g *Gateway) take() (records []store.InboxRecord, err error) {
 			return nil, fmt.Errorf("firing timers: %w", err)
 		}
 	}
-	err = g.st.View(func(tx *store.Tx) error {
+	err = g.st.Glance(func(tx *store.Tx) error {
 		records, err = tx.InboxAfter(0, batchSize)
 		return err
 	})

@@ -65,7 +65,7 @@ func legible(r store.InboxRecord) bool {
 // lookAhead starts to read what comes behind a record.
 func (lib *library) lookAhead(seq uint64) error {
 	var next []store.InboxRecord
-	err := lib.st.View(func(tx *store.Tx) (err error) {
+	err := lib.st.Glance(func(tx *store.Tx) (err error) {
 		next, err = tx.InboxAfter(seq, batchSize)
 		return err
 	})

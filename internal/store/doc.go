@@ -7,7 +7,7 @@
 // at all when Update returns; that raw mail a committed record refers to is
 // on disk before that record; and that a spool segment is unlinked only after
 // the transaction that dropped the last reference to it. What one transaction
-// did becomes durable by one sync, of the journal; the file itself is written
+// did becomes durable by one sync, of the journal, which those that wait together share; the file itself is written
 // now and then, so a copy of it alone is not the state: [Store.Copy] makes one.
 //
 // What is not as it was written is told and refused, as far as it can be told
@@ -22,8 +22,8 @@
 //
 // The way through it: schema.go lists the buckets and keys; store.go opens and
 // locks, file.go makes and opens the file, look.go and pages.go look for damage
-// first; live.go runs transactions, journal.go and bucket.go are how they become
-// durable; spool.go is the raw mail, carriage.go what of it the journal carries;
+// first; live.go runs transactions that write, reading.go those that read, and journal.go, bucket.go and durable.go are how they
+// become durable; spool.go is the raw mail, carriage.go what of it the journal carries;
 // the other files hold one kind of record each; backup.go writes it to one file, restore.go reads
 // that and putback.go puts it back, restored.go is what a state that was put back knows of it;
 // verify.go walks it all and says

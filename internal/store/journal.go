@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 const (
@@ -52,9 +53,12 @@ type journal struct {
 	generation uint64
 	secret     uint64
 	end        int64 // where the next record goes
-	synced     int64 // what lies before is durable
-	size       int64 // of the file
-	sync       func(*os.File) error
+	// synced: what lies before is durable.
+	synced atomic.Int64
+	// cut: behind synced there is nothing any more, whatever the file holds.
+	cut  bool
+	size int64 // of the file
+	sync func(*os.File) error
 }
 
 // openJournal opens the file; begin says of which generation it is.
@@ -73,19 +77,24 @@ func openJournal(path string, flags int) (*journal, error) {
 
 func (j *journal) close() error { return j.f.Close() }
 
-// begin starts a generation at the front of the file.
+// begin goes to the front of the file; what is there counts if it is of this
+// generation.
 func (j *journal) begin(generation, secret uint64) {
-	j.generation, j.secret, j.end, j.synced = generation, secret, 0, 0
+	if generation != j.generation {
+		j.synced.Store(0)
+		j.cut = false
+	}
+	j.generation, j.secret, j.end = generation, secret, 0
 }
 
-// append writes a payload and, with sync, makes it durable, and all before it.
-// The first octets of record are room for the head. After an error nothing is
-// known of what the file holds behind end.
-func (j *journal) append(record []byte, sync bool) error {
+// append writes a payload; it is durable with the next sync. The first octets
+// of record are room for the head. After an error nothing is known of what the
+// file holds behind end.
+func (j *journal) append(record []byte) error {
 	payload := record[journalHead:]
 	binary.BigEndian.PutUint32(record, journalVersion<<24|uint32(len(payload)))
 	binary.BigEndian.PutUint64(record[8:], j.generation^j.secret)
-	binary.BigEndian.PutUint64(record[16:], uint64(j.synced))
+	binary.BigEndian.PutUint64(record[16:], uint64(j.synced.Load()))
 	binary.BigEndian.PutUint32(record[4:], checksum(record[8:16], j.end, record[16:]))
 	if err := j.grow(j.end + int64(len(record))); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
@@ -93,15 +102,7 @@ func (j *journal) append(record []byte, sync bool) error {
 	if _, err := j.f.WriteAt(record, j.end); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
-	if sync {
-		if err := j.sync(j.f); err != nil {
-			return fmt.Errorf("syncing the journal: %w", err)
-		}
-	}
 	j.end += int64(len(record))
-	if sync {
-		j.synced = j.end
-	}
 	return nil
 }
 
@@ -136,6 +137,9 @@ func (j *journal) replay(f func(payload []byte) error) (records int, err error) 
 	}
 	j.end = 0
 	for {
+		if j.cut && j.end >= j.synced.Load() {
+			return records, nil
+		}
 		payload, size := j.record(data, j.end)
 		if payload == nil {
 			return records, j.intact(data)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +19,8 @@ import (
 // written there at all.
 //
 // Reading goes through the open transaction too, so it waits while something
-// is being changed, and sees only what is durable, but for UpdateSoon.
+// is being changed. What it sees may be on its way to the disk yet: then who
+// reads waits for that, but for what UpdateSoon left, and for Glance.
 type live struct {
 	mu      sync.RWMutex
 	tx      *bolt.Tx // nil when it could not be begun anew
@@ -35,6 +35,7 @@ type live struct {
 	changes   int // since the last checkpoint
 	commits   int // since the state was opened
 
+	tail    tail
 	carry   carriage
 	dropped []uint64 // segments whose last reference went without a sync
 
@@ -148,10 +149,14 @@ func (s *Store) change(f func(*Tx) error, sync bool) error {
 	if s.lock == nil {
 		return errReading
 	}
-	tx, err := s.update(f, sync)
+	tx, p, err := s.update(f, sync)
+	if err == nil {
+		err = s.await(p)
+	}
 	if err != nil {
 		return err
 	}
+	s.live.carry.forget(tx.dropped)
 	for _, seg := range tx.dropped {
 		if err := s.spool.unlink(seg); err != nil {
 			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
@@ -160,50 +165,65 @@ func (s *Store) change(f func(*Tx) error, sync bool) error {
 	for name := range tx.wake {
 		s.wakeUp(name)
 	}
+	if tx.full {
+		s.checkpointIfFull()
+	}
 	return nil
 }
 
-func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, error) {
+func (l *live) full() bool { return l.journal.end >= fullJournal || l.changes >= manyChanges }
+
+// checkpointIfFull brings the file up to date when the journal has grown long.
+func (s *Store) checkpointIfFull() {
+	l := &s.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.tx == nil || !l.full() {
+		return // somebody was faster
+	}
+	if err := s.checkpoint(); err != nil {
+		// What was asked for is durable in the journal all the same.
+		s.trouble.note(&s.trouble.journal, err)
+		s.log.Error("the state file cannot be brought up to date; trying again", "err", err)
+	}
+}
+
+// update does a change. It is durable once the promise is kept; there is none
+// where nothing is to be waited for.
+func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, *promise, error) {
 	l := &s.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := s.recover(); err != nil {
 		s.trouble.note(&s.trouble.journal, err)
-		return nil, err
+		return nil, nil, err
 	}
 	l.notes.begin()
 	tx := &Tx{buckets: l.writing, s: s, wake: map[string]bool{}}
 	if err := s.attempt(tx, f); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if l.notes.empty() {
-		return tx, nil
+		return tx, l.tail.last(), nil // it may go by what is not durable yet
 	}
-	err := s.keep(sync)
-	s.trouble.note(&s.trouble.journal, err)
+	p, err := s.keep(sync)
 	if err != nil {
-		return nil, err
+		s.trouble.note(&s.trouble.journal, err)
+		return nil, nil, err
 	}
 	if sync {
 		l.commits++
 	}
 	l.waiting.n.Add(int64(tx.waits))
 	l.carry.journaled(tx.carried)
-	l.carry.forget(tx.dropped)
 	l.dropped = append(l.dropped, tx.dropped...)
 	tx.dropped = nil
 	if sync {
 		// Before, the record that dropped them may yet be lost, and they needed.
 		tx.dropped, l.dropped = l.dropped, nil
 	}
-	if l.journal.end >= fullJournal || l.changes >= manyChanges {
-		if err := s.checkpoint(); err != nil {
-			// What was asked for is durable in the journal all the same.
-			s.trouble.note(&s.trouble.journal, err)
-			s.log.Error("the state file cannot be brought up to date; trying again", "err", err)
-		}
-	}
-	return tx, nil
+	tx.full = l.full()
+	return tx, p, nil
 }
 
 // recover tries to go on where something failed before.
@@ -246,19 +266,24 @@ func (s *Store) takeBack() {
 }
 
 // keep writes what is noted into the journal, or, where it is too much for
-// that, into the file.
-func (s *Store) keep(sync bool) error {
+// that, into the file. With sync somebody waits for it.
+func (s *Store) keep(sync bool) (*promise, error) {
 	l := &s.live
 	l.changes += len(l.notes.undo)
 	if len(l.notes.record) > maxRecord {
-		return s.checkpoint()
+		err := s.checkpoint()
+		s.trouble.note(&s.trouble.journal, err)
+		return nil, err
 	}
-	err := l.journal.append(l.notes.record, sync)
-	if err != nil {
+	if err := l.journal.append(l.notes.record); err != nil {
 		l.suspect = err
 		s.takeBack()
+		return nil, err
 	}
-	return err
+	if !sync {
+		return nil, nil
+	}
+	return l.tail.add(l.journal), nil
 }
 
 // checkpoint writes the file, so that the journal begins anew. When it fails,
@@ -287,6 +312,7 @@ func (s *Store) checkpoint() error {
 		l.suspect, l.unsettled = err, true
 		return fmt.Errorf("writing the state file: %w", err)
 	}
+	l.tail.all(nil)
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -329,38 +355,6 @@ func (s *Store) mendJournal() error {
 	return nil
 }
 
-// readBehind looks whether a service that was ended hard left something in the
-// journal. Then it is read too, in memory: who only reads changes no file.
-func (s *Store) readBehind() error {
-	j, err := openJournal(filepath.Join(s.dir, journalName), os.O_RDONLY)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if err := s.db.View(func(tx *bolt.Tx) error {
-		meta := &bucket{Bucket: tx.Bucket([]byte(bMeta))}
-		j.begin(number(meta, keyGeneration), number(meta, keySecret))
-		return nil
-	}); err != nil {
-		return errors.Join(err, j.close())
-	}
-	records, err := j.replay(func([]byte) error { return nil })
-	if err != nil || records == 0 {
-		return errors.Join(err, j.close())
-	}
-	s.live.journal = j
-	path := s.db.Path()
-	if err := s.db.Close(); err != nil {
-		return err
-	}
-	opts := &bolt.Options{Timeout: readPatience, FreelistType: bolt.FreelistMapType, NoFreelistSync: true}
-	if s.db, err = bolt.Open(path, 0o600, opts); err != nil {
-		return err
-	}
-	return s.reread()
-}
-
 // endLive brings the file up to date and ends the open transaction.
 func (s *Store) endLive() error {
 	l := &s.live
@@ -382,78 +376,4 @@ func (s *Store) endLive() error {
 		l.journal = nil
 	}
 	return errors.Join(errs...)
-}
-
-// View runs f in a transaction that reads. f must copy out what it wants and
-// end soon, since all that writes waits for it, and must not begin another
-// transaction. What goes through many records has Walk.
-func (s *Store) View(f func(*Tx) error) error {
-	if s.lock == nil && s.live.tx == nil {
-		return s.db.View(func(b *bolt.Tx) error { return f(&Tx{b: b, s: s}) })
-	}
-	s.live.mu.RLock()
-	defer s.live.mu.RUnlock()
-	if s.live.tx == nil {
-		return fmt.Errorf("reading the state: %w", errNotLive)
-	}
-	return f(&Tx{buckets: s.live.reading, s: s})
-}
-
-// Walk is View for what takes long: it reads what is durable at its beginning,
-// and nobody waits for it. It costs the disk a checkpoint.
-func (s *Store) Walk(f func(*Tx) error) error {
-	if s.lock == nil {
-		return s.View(f)
-	}
-	read, err := s.snapshot()
-	if err != nil {
-		return err
-	}
-	defer read.Rollback()
-	return f(&Tx{b: read, s: s})
-}
-
-// Copy writes the state file as it is now to another one. Everything else goes
-// on meanwhile.
-func (s *Store) Copy(path string, mode os.FileMode) error {
-	read, err := s.snapshot()
-	if err != nil {
-		return err
-	}
-	defer read.Rollback()
-	if err := read.CopyFile(path, mode); err != nil {
-		return fmt.Errorf("copying the state to %s: %w", path, err)
-	}
-	return nil
-}
-
-// snapshot begins a transaction of bbolt's own over all that is durable now.
-func (s *Store) snapshot() (*bolt.Tx, error) {
-	s.live.mu.Lock()
-	defer s.live.mu.Unlock()
-	return s.snapshotLocked()
-}
-
-func (s *Store) snapshotLocked() (*bolt.Tx, error) {
-	if s.lock != nil {
-		if err := s.recover(); err != nil {
-			return nil, err
-		}
-		if s.live.journal.end > 0 {
-			if err := s.checkpoint(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return s.db.Begin(false)
-}
-
-// Commits counts the transactions that were waited for since the state was
-// opened. Each of them cost the disk a sync.
-func (s *Store) Commits() (n int, err error) {
-	err = s.View(func(*Tx) error {
-		n = s.live.commits
-		return nil
-	})
-	return n, err
 }

@@ -192,6 +192,7 @@ type Tx struct {
 	wake    map[string]bool
 	places  map[string]place // of mails read or written here; see outRecord
 	waits   int              // so many more mails wait to be sent
+	full    bool             // behind it a checkpoint is due
 }
 
 // bucket returns nil for one that the file does not have: an earlier version
