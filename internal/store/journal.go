@@ -30,7 +30,7 @@ const (
 	// fullJournal is the size, in octets, from which the bbolt file is brought
 	// up to date. What the journal holds lies in memory too, and is read again
 	// by a start after a crash.
-	fullJournal = 4 << 20
+	fullJournal = 8 << 20
 )
 
 // journal is a file of records, one for each transaction since the bbolt file

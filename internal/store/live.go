@@ -50,7 +50,7 @@ type waiting struct {
 
 // manyChanges is from how many changes on a checkpoint is made: the keys they
 // touch lie in memory, and finding a place among them takes time.
-const manyChanges = 20_000
+const manyChanges = 40_000
 
 // errNotLive is what reading comes to after a failure of the disk that left
 // nothing to read from.

@@ -266,7 +266,7 @@ func TestSmallSegment(t *testing.T) {
 func TestFullJournal(t *testing.T) {
 	s := open(t)
 	text := bytes.Repeat([]byte("0123456789abcdef"), maxRecord/16/4)
-	for i := range 12 {
+	for i := range 20 {
 		update(t, s, func(tx *Tx) error {
 			return errors.Join(tx.bucket(bTexts).Put(u64(uint64(i)), text), tx.SetMeta("n", i))
 		})
