@@ -338,7 +338,7 @@ func (b *batch) mailtos(to, subject string, actions []action) []message.Link {
 	for i, a := range actions {
 		commands[i] = a.command
 	}
-	for i, url := range message.MailtoURLs(to, "Re: "+subject, commands) {
+	for i, url := range message.MailtoURLs(to, message.ReplySubject(subject), commands) {
 		links[i] = message.Link{Label: actions[i].label, Mailto: url}
 	}
 	return links

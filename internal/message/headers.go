@@ -188,11 +188,11 @@ func asWritten(h *headings) []string {
 // oneRe is the subject with one "Re: " before it, whatever marks it had:
 // clients that group by subject then see one conversation.
 func oneRe(h *headings) []string {
-	return unstructured(replySubject(h.subject), len("Subject:"))
+	return unstructured(ReplySubject(h.subject), len("Subject:"))
 }
 
-// replySubject is a subject with one "Re: " before it, whatever stood there.
-func replySubject(subject string) string {
+// ReplySubject is a subject with one "Re: " before it, whatever stood there.
+func ReplySubject(subject string) string {
 	subject = headText(subject)
 	for {
 		rest, m := cutMark(subject)

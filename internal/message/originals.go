@@ -30,7 +30,7 @@ type Originals struct {
 // the same name, since message/rfc822 may not be encoded (RFC 2046 §5.2.1).
 func (c *Composer) Originals(o Originals) (*Recipe, error) {
 	h := &headings{
-		support: c.Support, to: []threads.Address{o.To}, replyTo: o.ReplyTo, subject: replySubject(o.Subject),
+		support: c.Support, to: []threads.Address{o.To}, replyTo: o.ReplyTo, subject: ReplySubject(o.Subject),
 		messageID: o.MessageID, inReplyTo: o.InReplyTo, references: o.References, date: o.Date,
 	}
 	header, err := h.write(columnNotice)
