@@ -127,3 +127,28 @@ func (r *rig) asideOfFlood(t *testing.T, held int) {
 	}
 	t.Error("another mail was held")
 }
+
+// TestFloodNoticeLeadsOn: what she is told of a flood leads to what is held of
+// hers.
+func TestFloodNoticeLeadsOn(t *testing.T) {
+	r, _ := waiting(t, nil)
+	for n := range maxDoubtfulOf + 1 {
+		r.put("INBOX", r.inHerName(fmt.Sprintf("Forged %d.", n)))
+	}
+	r.think()
+	var told sent
+	for _, s := range r.to(store.OutNotice, alice) {
+		if strings.HasPrefix(s.ID, "flood.") {
+			told = s
+		}
+	}
+	if told.Message == nil || !strings.Contains(flat(told.Mail.Text), "nothing but /send lists what is held of yours") {
+		t.Fatalf("she is told %q%s", told.raw, r.dump())
+	}
+	r.gone()
+	r.comes(r.reply(told, alice, "/send"))
+	list := r.to(store.OutNotice, alice)
+	if len(list) != 1 || !strings.Contains(list[0].Mail.Text, "Forged ") || len(r.holds()) != maxDoubtfulOf || len(r.to(store.OutAnswer, jane)) != 0 {
+		t.Errorf("%d held%s", len(r.holds()), r.dump())
+	}
+}
