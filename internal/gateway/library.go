@@ -15,6 +15,7 @@ type library struct {
 	names threads.Names
 	ahead map[uint64]*reading // by record
 	held  int64
+	spare [][]byte // rooms that nobody needs
 	wg    sync.WaitGroup
 	// packers compress what will be kept of the mails.
 	packers sync.Pool
@@ -142,6 +143,7 @@ func (lib *library) put(rd *reading) {
 	}
 	<-rd.done
 	lib.held -= rd.held
+	lib.leave(rd.room)
 	if rd.raw != nil {
 		rd.raw.Close() // it was only read
 	}
@@ -154,4 +156,5 @@ func (lib *library) close() {
 		delete(lib.ahead, seq)
 	}
 	lib.wg.Wait()
+	lib.spare = nil
 }

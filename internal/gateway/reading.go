@@ -32,6 +32,7 @@ type reading struct {
 	old    []*message.Message // of a range of old mail
 	raw    *store.Raw         // nil when the mail is held in memory
 	octets []byte             // of one that is
+	room   *room              // where these lie, with those of others
 	held   int64              // how many there are
 	err    error
 	wait   bool // the error is the store's: the mail may be had later
@@ -91,8 +92,9 @@ func (lib *library) beginSide(list []*reading) {
 		})
 		return
 	}
+	rm := lib.room(list)
 	lib.ask(func() {
-		octets, wait, err := lib.octets(list)
+		octets, wait, err := lib.octets(list, rm)
 		for _, rd := range list {
 			if rd.err, rd.wait = err, wait; err == nil {
 				n := rd.letter.ref.Length
@@ -105,7 +107,7 @@ func (lib *library) beginSide(list []*reading) {
 
 // octets takes mails that adjoin from the disk. wait says of an error that they
 // may be had later.
-func (lib *library) octets(list []*reading) (octets []byte, wait bool, err error) {
+func (lib *library) octets(list []*reading, rm *room) (octets []byte, wait bool, err error) {
 	ref := list[0].letter.ref
 	for _, rd := range list[1:] {
 		ref.Length += rd.letter.ref.Length
@@ -115,7 +117,7 @@ func (lib *library) octets(list []*reading) (octets []byte, wait bool, err error
 		return nil, comesBack(err), err
 	}
 	defer raw.Close() // it was only read
-	octets = make([]byte, ref.Length)
+	octets = rm.octets[:ref.Length]
 	if _, err := io.ReadFull(raw, octets); err != nil {
 		return nil, false, fmt.Errorf("reading the mail: %w", err)
 	}
