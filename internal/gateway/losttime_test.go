@@ -35,6 +35,17 @@ func (p *past) came(raw string, lost ...store.OutKind) {
 	p.now = p.now.Add(time.Minute)
 }
 
+// adminsAddress is where an admin answers.
+func (p *past) adminsAddress() (to string) {
+	p.t.Helper()
+	p.update(func(tx *store.Tx) (err error) {
+		b := &batch{g: p.g, tx: tx, now: p.now, rot: p.g.rot}
+		to, err = b.adminAddress(ops)
+		return err
+	})
+	return to
+}
+
 // newest is the mail queued last to an address; everything goes out.
 func (p *past) newest(kind store.OutKind, to string) sent {
 	p.t.Helper()
@@ -138,6 +149,7 @@ func TestLostTime(t *testing.T) {
 	p := &past{rig: newRig(t, nil)}
 	p.comes(p.wrote("Jane <"+jane+">", "Pump", "It is broken."))
 	pump := p.newest(store.OutCopy, alice)
+	p.adminsAddress() // which the backup knows
 	if _, err := p.st.Backup(&p.backup, "test", "", p.now); err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +176,9 @@ func TestLostTime(t *testing.T) {
 	p.came(p.wrote("Ann <ann@sixth.example>", "Wheel", "It is flat."), store.OutCopy)
 	p.gone()
 	p.came(p.wrote("Jane <"+jane+">", "Out of office", "I am away.", "Auto-Submitted: auto-replied", "In-Reply-To: "+answer.MessageID))
+	p.came(p.wrote("Bob <"+bob+">", "Out of office", "I am at the sea.", "Auto-Submitted: auto-replied", "In-Reply-To: "+belt.MessageID))
+	p.came(p.wrote("Ops <"+ops+">", "Re: The list", "/retry 4", "To: "+p.adminsAddress()))
+	p.gone()
 	p.came(p.wrote("news@list.example", "News", "Buy.", "To: all@list.example", "List-Id: <news.list.example>", "Precedence: bulk"))
 	p.sent = append(p.sent, p.wrote("support@acme.example", "By hand", "Somebody wrote this at the mailbox itself.", "To: zed@seventh.example"))
 
@@ -206,12 +221,20 @@ func TestLostTime(t *testing.T) {
 		t.Errorf("bob is asked: %s", asked.Mail.Text)
 	}
 	told := r.one(store.OutNotice, ops)
-	for _, want := range []string{"The state was put back from a backup", "3 answers had gone out then", "1 mail of engineers had to be held", "alice@acme.example: /close (Re: Hinge)"} {
+	for _, want := range []string{"The state was put back from a backup", "3 answers had gone out then", "1 mail of engineers had to be held", "alice@acme.example: /close (Re: Hinge)",
+		"an admin's: /retry 4 (Re: The list)"} {
 		if !strings.Contains(strings.Join(strings.Fields(told.Mail.Text+told.OutMail.Subject), " "), want) {
 			t.Errorf("the admins do not read %q in\n%s\n%s", want, told.OutMail.Subject, told.Mail.Text)
 		}
 	}
 	r.gone()
+	r.view(func(tx *store.Tx) error {
+		off, err := tx.Absences()
+		if len(off) != 0 {
+			t.Errorf("who was at the sea then is off duty now: %+v", off)
+		}
+		return err
+	})
 
 	// What went out in the lost time is answered as if nothing had been.
 	r.comes(r.reply(kims, "Kim <kim@third.example>", "It is 4711."))
