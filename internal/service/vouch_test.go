@@ -134,6 +134,39 @@ func TestDemanded(t *testing.T) {
 	})
 }
 
+// TestForgedResults: what a mail says of itself in Authentication-Results
+// counts for nothing; what the server that is named says, on top, does.
+func TestForgedResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newVouchBubble(t, "engineers.trust = \"token+dkim\"\nengineers.authserv_id = \"mx.acme.example\"")
+		defer b.end()
+		b.customer()
+		const pass = "; dmarc=pass header.from=acme.example; dkim=pass header.d=acme.example"
+		under := func(text string, results ...string) {
+			m := replyTo(b.inbox("alice@acme.example")[0], "alice@acme.example", text)
+			m.Date, m.MessageID = time.Now(), strings.ReplaceAll(text, " ", "")+"@acme.example"
+			head := ""
+			for _, r := range results {
+				head += "Authentication-Results: " + r + "\r\n"
+			}
+			if err := b.world.Deliver(m.From, m.To, append([]byte(head), m.Bytes()...)); err != nil {
+				t.Fatal(err)
+			}
+			b.wait(3 * time.Minute)
+		}
+		under("Use petrol.", "mx.evil.example"+pass)
+		b.has("of another server", 0, 1)
+		under("Use oil.", "mx.acme.example; dmarc=fail header.from=acme.example", "mx.acme.example"+pass)
+		b.has("below one that says fail", 0, 2)
+		under("Use tar.", "mx.evil.example; none", "mx.acme.example"+pass)
+		b.has("below one of another server", 0, 3)
+		under("Use coal.", "mx.acme.example; dmarc=pass header.from=evil.example")
+		b.has("of another domain", 0, 4)
+		under("Use water.", "mx.acme.example"+pass, "mx.evil.example; dmarc=fail header.from=acme.example")
+		b.has("of the server that is named, on top", 1, 4)
+	})
+}
+
 // A stranger's mail makes nobody ask DNS.
 func TestStrangersAskNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
