@@ -19,6 +19,6 @@
 // The way through it: mail.go holds the facts of a mail; token.go the
 // addresses and ids we give away; event.go and conversation.go the history and
 // its state; match.go, classify.go and authority.go the judgement; step.go
-// and the files named step_* what follows; rotation.go and pick.go who has the
-// turn.
+// and the files named step_* what follows; recipients.go whom an answer goes to;
+// rotation.go and pick.go who has the turn.
 package threads

@@ -337,7 +337,7 @@ func TestMachineOfAnEngineerIsNoCustomer(t *testing.T) {
 	if len(effects[SendCopy](res)) != 0 || r.c.Participant(aliceKey) {
 		t.Errorf("effects %+v, participants %v", res.Effects, r.c.Participants)
 	}
-	to, cc := r.c.Recipients(testNames, r.c.View(aliceKey))
+	to, cc := r.c.Recipients(testNames, r.w.Rotation, "", r.c.View(aliceKey))
 	for _, a := range append(to, cc...) {
 		if strings.HasSuffix(a.Addr, "@acme.example") {
 			t.Errorf("an answer would go to %s", a.Addr)

@@ -147,14 +147,14 @@ func (s *step) answerable(in MailIn) (Why, string) {
 	if reason := s.stale(a.Engineer, s.seen(in)); reason != "" {
 		return WhyStale, reason
 	}
-	if why, reason := s.reachable(s.view(a)); why != "" {
+	if why, reason := s.reachable(a.Engineer, s.view(a)); why != "" {
 		return why, reason
 	}
 	return draftable(in.Draft)
 }
 
-func (s *step) reachable(answers int) (Why, string) {
-	if to, cc := s.c.Recipients(s.w.Names, answers); len(to)+len(cc) == 0 {
+func (s *step) reachable(author string, answers int) (Why, string) {
+	if to, cc := s.c.Recipients(s.w.Names, s.w.Rotation, author, answers); len(to)+len(cc) == 0 {
 		return WhyNobody, "there is nobody left to send it to"
 	}
 	return "", ""
@@ -225,7 +225,7 @@ func (s *step) stale(author string, seen int) string {
 
 // accept makes the answer: its recipients are frozen here.
 func (s *step) accept(author string, m *Mail, answers int) {
-	to, cc := s.c.Recipients(s.w.Names, answers)
+	to, cc := s.c.Recipients(s.w.Names, s.w.Rotation, author, answers)
 	s.acceptFor(author, m, answers, "", to, cc)
 }
 
@@ -233,7 +233,7 @@ func (s *step) accept(author string, m *Mail, answers int) {
 // mail goes to those its notice named.
 func (s *step) acceptFor(author string, m *Mail, answers int, hold string, to, cc []Address) {
 	if len(to)+len(cc) == 0 {
-		to, cc = s.c.Recipients(s.w.Names, answers)
+		to, cc = s.c.Recipients(s.w.Names, s.w.Rotation, author, answers)
 	}
 	var added []Address
 	for _, a := range Exposed(s.w.Names, s.w.Rotation, m) {
@@ -288,32 +288,4 @@ func (s *step) exposed(engineer string, m *Mail) {
 // goes on waiting, with its octets: somebody has to own the conversation.
 func (s *step) byHand(m *Mail) {
 	s.event(Accepted{MessageID: m.MessageID, To: m.To, Cc: m.Cc, Answers: s.newest(), Subject: m.Subject})
-}
-
-// Recipients is who an answer to a mail of the customer's side goes to: its
-// Reply-To, else its From, and in Cc its other recipients, the conversation's
-// customer and whom engineers invited; never ourselves.
-func (c *Conversation) Recipients(n Names, answers int) (to, cc []Address) {
-	h, ok := c.HeardAt(answers)
-	if !ok && len(c.Mails) > 0 {
-		h = c.Mails[len(c.Mails)-1]
-	}
-	for _, a := range h.Reply {
-		if !n.Ours(a.Addr) {
-			to = withAddress(to, a)
-		}
-	}
-	customer := c.Customer
-	if h.Customer.Addr != "" {
-		customer = h.Customer // merging makes nobody read somebody else's answers
-	}
-	for _, a := range slices.Concat(h.Others, []Address{customer}, c.Invited) {
-		if !n.Ours(a.Addr) && !hasAddress(to, a.Addr) {
-			cc = withAddress(cc, a)
-		}
-	}
-	if len(to) == 0 {
-		to, cc = cc, nil
-	}
-	return to, cc
 }

@@ -36,7 +36,7 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 		asked = a.Owner
 	}
 	after := AsOrdered(s.c, a.Engineer, in.Mail, s.w)
-	to, cc := after.Recipients(s.w.Names, s.view(a))
+	to, cc := after.Recipients(s.w.Names, s.w.Rotation, asked, s.view(a))
 	n := s.event(HeldBack{
 		Hold: id, Asked: asked, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
 	})
@@ -180,7 +180,7 @@ func (s *step) releasable(in ReleaseIn) (Why, string) {
 	if why, reason := draftable(in.Draft); why != "" && (why != WhyLeak || in.Draft.Final) {
 		return why, reason
 	}
-	return s.reachable(in.Answers)
+	return s.reachable(in.Author, in.Answers)
 }
 
 // stays holds a released mail as before and says why.

@@ -118,7 +118,7 @@ func (b *batch) rules(c threads.Conversation, e threads.SendAnswer) (message.Rul
 
 // tryAnswer composes an answer to learn whether it can go out.
 func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *letter) (*threads.Draft, error) {
-	to, cc := c.Recipients(b.g.names, view)
+	to, cc := c.Recipients(b.g.names, b.rot, author, view)
 	_, findings, err := b.compose(c, threads.SendAnswer{
 		MessageID: b.g.names.MailID(b.g.minter, "draft"), Author: author, Answers: view, To: to, Cc: cc,
 		Added: threads.Exposed(b.g.names, b.rot, &l.msg.Mail),

@@ -198,7 +198,7 @@ func (b *batch) footer(c threads.Conversation, e *threads.Engineer, of int) []st
 	if len(c.Tags) > 0 && b.g.cfg.Footer == "full" {
 		turn += " It is tagged " + strings.Join(c.Tags, ", ") + "."
 	}
-	to, cc := c.Recipients(b.g.names, of)
+	to, cc := c.Recipients(b.g.names, b.rot, e.Key, of)
 	reach := listed(slices.Concat(to, cc))
 	switch {
 	case reach == "":
