@@ -19,6 +19,8 @@ type Authority struct {
 	Burn []string
 	// Owner is whose token somebody else used; she is told.
 	Owner string
+	// Spent says that the token was made for her and counts no longer.
+	Spent bool
 	// Lent says that the token is a colleague's, Owner's, and came with a mail
 	// to colleagues: it is good for a note, and for nothing else.
 	Lent bool
@@ -173,6 +175,7 @@ func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, pr
 			"an earlier mail to it went to somebody outside as well, or you had left the rotation since it was made. The customer's next mail brings a new one"
 		// It proves nothing, yet it says which mail this answers, should she
 		// confirm it.
+		a.Spent = true
 		for _, p := range proofs {
 			if p.engineer == a.Engineer && p.conv == f.Conversation {
 				a.View = max(a.View, p.view)

@@ -51,6 +51,7 @@ type (
 		From    Address // who it says it is from
 		Owner   string  // whose token it carries, where that is not its sender's
 		Confirm bool    // it is not shown to be its author's: she is asked
+		Spent   bool    // and yet it carries what only she was sent, and counts no longer
 		Bare    bool    // it has commands and no text
 		Orders  bool    // it has commands that cannot be done
 		Stuck   bool    // it cannot be sent as it is, whoever releases it

@@ -72,7 +72,7 @@ func (s *step) reached(m *Mail, to, cc []Address) []Address {
 // HeldAs is how a mail that is held stands.
 func HeldAs(in MailIn, why Why) Held {
 	d := in.Draft
-	h := Held{Why: why, From: in.Mail.Sender(), Owner: in.Authority.Owner, Confirm: !in.Authority.Proven}
+	h := Held{Why: why, From: in.Mail.Sender(), Owner: in.Authority.Owner, Confirm: !in.Authority.Proven, Spent: in.Authority.Spent}
 	h.Bare = in.Mail.bare()
 	switch why {
 	case WhyEmpty, WhySealed, WhyUnfit, WhyNobody, WhyUndone:

@@ -15,7 +15,9 @@ import (
 // An engineer is asked about mail in her name that she may not have written: of
 // the first at once, of all others within the hour by one mail at its end. So
 // somebody who uses her address can neither fill her mailbox, nor wear her out
-// until she says yes to anything.
+// until she says yes to anything. A mail with a reply address of hers that counts
+// no longer is most likely hers, and few others can have it: of each
+// conversation the first such mail is asked about at once whatever came before.
 const (
 	confirmTimer = "confirm/" // with her key: the end of the hour
 	confirmWait  = time.Hour
@@ -50,11 +52,16 @@ func (b *batch) gather(n threads.Notify) (bool, error) {
 		return false, err
 	}
 	waits := a.Waits
-	h.Confirm, h.Untold = true, waits
+	if waits && n.Held.Spent {
+		if waits, err = b.askedHere(h); err != nil {
+			return false, err
+		}
+	}
+	h.Confirm, h.Untold, h.Spent = true, waits, n.Held.Spent
 	if err := b.tx.SetHold(h); err != nil {
 		return false, err
 	}
-	if !waits {
+	if !a.Waits {
 		if err := b.tx.SetTimer(store.Timer{Name: confirmTimer + n.Engineer, Due: b.now.Add(confirmWait)}); err != nil {
 			return false, err
 		}
@@ -66,6 +73,16 @@ func (b *batch) gather(n threads.Notify) (bool, error) {
 		}
 	}
 	return waits, b.tx.SetMeta(askingKey(n.Engineer), a)
+}
+
+// askedHere reports whether an engineer was asked already about another mail that
+// is held in the same conversation for a reply address that counts no longer.
+func (b *batch) askedHere(held store.Hold) (asked bool, err error) {
+	err = b.tx.EachHold(func(h store.Hold) bool {
+		asked = h.ID != held.ID && h.Conversation == held.Conversation && h.Asked == held.Asked && h.Spent && !h.Untold
+		return !asked
+	})
+	return asked, err
 }
 
 // tooMany tells the admins that more mails than she can mean to have written

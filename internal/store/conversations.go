@@ -148,6 +148,8 @@ type Hold struct {
 	// Untold while she has not been asked yet.
 	Confirm bool `json:"confirm,omitempty"`
 	Untold  bool `json:"untold,omitempty"`
+	// Spent says that it carries what only Asked was sent, and counts no longer.
+	Spent bool `json:"spent,omitempty"`
 }
 
 // SetHold stores a held mail and, when it is new, takes its reference.
