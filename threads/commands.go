@@ -1,9 +1,11 @@
 package threads
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // command is one of the words an engineer may write at the top of a mail.
@@ -11,6 +13,7 @@ type command struct {
 	word  string
 	usage string // what stands behind the word, as an example; "" for nothing
 	does  string // in a few words
+	also  string // other words people try for it, between blanks: it is what they meant
 	// personal ones are about herself and need no conversation.
 	personal bool
 	// early ones change what the answer beside them is: they are done before
@@ -35,28 +38,28 @@ type order struct {
 // explained. Whatever reads, refuses, does or explains one asks this table.
 func commands() []command {
 	return []command{
-		{word: "note", does: "what is below is for colleagues alone", cannot: (*step).cannotNote, do: nothing},
-		{word: "take", does: "the conversation is yours", cannot: bare, do: (*step).take},
-		{word: "assign", usage: "bob", does: "it is Bob's", cannot: (*step).cannotAssign, do: (*step).giveAway},
-		{word: "snooze", usage: "2d", does: "lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)", cannot: (*step).cannotSnooze, do: (*step).snooze},
-		{word: "close", does: "it is done, until the customer writes again", cannot: bare, do: (*step).closedBy},
-		{word: "reopen", does: "takes /close and /spam back", cannot: bare, do: (*step).reopenedBy},
-		{word: "cc", usage: "ann@client.example", does: "this answer and all later ones go to Ann too", early: true, cannot: (*step).cannotCc, do: (*step).invite},
-		{word: "subject", usage: "New words", does: "what our answers are called from here on", early: true, cannot: (*step).cannotRename, do: (*step).rename},
-		{word: "answer", usage: "name", does: "puts a saved answer there; also on a line of its own within your text", early: true, cannot: (*step).cannotAnswer, do: nothing},
+		{word: "note", also: "comment internal private", does: "what is below is for colleagues alone", cannot: (*step).cannotNote, do: nothing},
+		{word: "take", also: "claim mine own grab", does: "the conversation is yours", cannot: bare, do: (*step).take},
+		{word: "assign", also: "give forward transfer reassign handover move delegate", usage: "bob", does: "it is Bob's", cannot: (*step).cannotAssign, do: (*step).giveAway},
+		{word: "snooze", also: "later wait sleep pause remind", usage: "2d", does: "lay it aside until then, or until the customer writes (also 4h, 1w, 2026-12-01)", cannot: (*step).cannotSnooze, do: (*step).snooze},
+		{word: "close", also: "done resolve resolved solved finish", does: "it is done, until the customer writes again", cannot: bare, do: (*step).closedBy},
+		{word: "reopen", also: "open", does: "takes /close and /spam back", cannot: bare, do: (*step).reopenedBy},
+		{word: "cc", also: "add copy", usage: "ann@client.example", does: "this answer and all later ones go to Ann too", early: true, cannot: (*step).cannotCc, do: (*step).invite},
+		{word: "subject", also: "rename title", usage: "New words", does: "what our answers are called from here on", early: true, cannot: (*step).cannotRename, do: (*step).rename},
+		{word: "answer", also: "template canned", usage: "name", does: "puts a saved answer there; also on a line of its own within your text", early: true, cannot: (*step).cannotAnswer, do: nothing},
 		{word: "save", usage: "name", does: "keeps the text of this mail as a saved answer for everyone", cannot: (*step).cannotSave, do: (*step).save},
-		{word: "tag", usage: "billing", does: "a word to find it by; /tag -billing takes it off", cannot: (*step).cannotTag, do: (*step).tag},
+		{word: "tag", also: "label", usage: "billing", does: "a word to find it by; /tag -billing takes it off", cannot: (*step).cannotTag, do: (*step).tag},
 		{word: "merge", usage: "12", does: "it goes on as part of conversation 12", cannot: (*step).cannotMerge, do: (*step).merge},
 		{word: "split", does: "the customer's newest mail becomes a conversation of its own", cannot: (*step).cannotSplit, do: (*step).split},
-		{word: "spam", does: "close it, and let nothing more from this sender open it again", cannot: (*step).cannotSpam, do: (*step).spam},
-		{word: "send", does: "let the mail go that was held back", cannot: apart, do: nothing},
-		{word: "discard", does: "throw away the mail that was held back", cannot: apart, do: nothing},
-		{word: "away", usage: "until 2026-12-01", does: "you are off duty until then, or until /back (also 3d, or nothing)", personal: true, cannot: (*step).cannotLeave, do: (*step).leave},
+		{word: "spam", also: "junk", does: "close it, and let nothing more from this sender open it again", cannot: (*step).cannotSpam, do: (*step).spam},
+		{word: "send", also: "release approve", does: "let the mail go that was held back", cannot: apart, do: nothing},
+		{word: "discard", also: "cancel delete drop undo reject", does: "throw away the mail that was held back", cannot: apart, do: nothing},
+		{word: "away", also: "vacation holiday leave ooo", usage: "until 2026-12-01", does: "you are off duty until then, or until /back (also 3d, or nothing)", personal: true, cannot: (*step).cannotLeave, do: (*step).leave},
 		{word: "back", does: "you are on duty again", personal: true, cannot: bare, do: (*step).comeBack},
-		{word: "status", does: "who is there, and what is yours", personal: true, cannot: bare, do: (*step).report},
+		{word: "status", also: "list who", does: "who is there, and what is yours", personal: true, cannot: bare, do: (*step).report},
 		{word: "why", does: "why it went to whom it went", cannot: bare, do: (*step).report},
-		{word: "originals", does: "sends you the mails of the conversation as they came, attached", cannot: bare, do: (*step).askOriginals},
-		{word: "help", does: "this text", personal: true, cannot: bare, do: (*step).report},
+		{word: "originals", also: "original source raw", does: "sends you the mails of the conversation as they came, attached", cannot: bare, do: (*step).askOriginals},
+		{word: "help", also: "commands", does: "this text", personal: true, cannot: bare, do: (*step).report},
 	}
 }
 
@@ -200,18 +203,37 @@ func prefixed(command, reason string) string {
 
 // unknown says that there is no such command, and which was probably meant.
 func unknown(word string) string {
+	if meant := meantBy(word); meant != "" {
+		return fmt.Sprintf("/%s is no command I know; did you mean /%s?", word, meant)
+	}
 	var known []string
-	best, meant := 3, ""
 	for _, c := range commands() {
 		known = append(known, "/"+c.word)
+	}
+	return fmt.Sprintf("/%s is no command I know; I know %s and %s", word, strings.Join(known[:len(known)-1], ", "), known[len(known)-1])
+}
+
+// meantBy is the command a word was probably meant to be: one that is called
+// so elsewhere, that begins so, or that has a letter, in a long word two, typed
+// wrong; "" for none.
+func meantBy(word string) (meant string) {
+	best := 2
+	if utf8.RuneCountInString(word) > 5 {
+		best = 3
+	}
+	begins := ""
+	for _, c := range commands() {
+		if slices.Contains(strings.Fields(c.also), word) {
+			return c.word
+		}
+		if begins == "" && len(word) > 2 && strings.HasPrefix(c.word, word) {
+			begins = c.word
+		}
 		if d := distance(word, c.word); d < best && d < len(c.word) {
 			best, meant = d, c.word
 		}
 	}
-	if meant != "" {
-		return fmt.Sprintf("/%s is no command I know; did you mean /%s?", word, meant)
-	}
-	return fmt.Sprintf("/%s is no command I know; I know %s and %s", word, strings.Join(known[:len(known)-1], ", "), known[len(known)-1])
+	return cmp.Or(begins, meant)
 }
 
 // distance is how many letters must be added, dropped, changed or swapped with

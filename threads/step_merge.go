@@ -63,7 +63,11 @@ func (s *step) merge(o order) {
 	s.event(Merged{Into: into.ID, By: o.engineer})
 	s.effect(Absorb{From: was, Into: into.ID, By: o.engineer})
 	owner := "which is nobody's yet"
-	if into.Owner != "" {
+	switch into.Owner {
+	case "":
+	case o.engineer:
+		owner = "which is yours"
+	default:
 		owner = "which is " + nameOf(s.w.Rotation, into.Owner) + "'s"
 	}
 	s.tell(fmt.Sprintf("conversation %d is part of conversation %d now, %s; whatever comes for the one arrives in the other", was.ID, into.ID, owner))

@@ -60,6 +60,20 @@ func (b *batch) courteous(c threads.Conversation, addr string) bool {
 		(c.ID == 0 || room(conversationBudget+c.ID.String(), 24*time.Hour, noticesPerDay))
 }
 
+// fallsSilent is what the last notice that leaves room for courtesies says: an
+// engineer who tries things out would wonder why nothing answers any more.
+func (b *batch) fallsSilent(engineer string) string {
+	if engineer == "" {
+		return ""
+	}
+	var s spent
+	if ok, err := b.tx.Meta(addressBudget+threads.AddressKey(engineer), &s); err != nil || !ok || s.N != noticesPerHour/2 {
+		return ""
+	}
+	return fmt.Sprintf("This is the %dth mail from Postroom to you within an hour. Until %s it does what you ask for without a word, and tells you only what you have to know.",
+		s.N, b.rot.Say(engineer, s.Since.Add(time.Hour)))
+}
+
 // afford reports whether a notice about c may be sent to an address. The first
 // that may not is told to the admins, once for each budget that is spent.
 func (b *batch) afford(c threads.Conversation, addr string) (bool, error) {

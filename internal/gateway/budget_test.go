@@ -45,6 +45,28 @@ func TestConversationBudget(t *testing.T) {
 	}
 }
 
+// TestSaysThatItFallsSilent: who asks for so much that the answers end is told so
+// by the last of them, and goes on hearing what she has to know.
+func TestSaysThatItFallsSilent(t *testing.T) {
+	r, cp := waiting(t, nil)
+	for i := 1; i <= noticesPerHour/2; i++ {
+		told := r.orders(cp, alice, fmt.Sprintf("/tag x%d\n/tag -x%d", i, i))
+		if last := i == noticesPerHour/2; !strings.Contains(told, "It has no tags now.") || strings.Contains(flat(told), "Until 23 Nov 2026 10:00 (UTC) it does what you ask for without a word") != last {
+			t.Fatalf("answer %d is %q", i, told)
+		}
+	}
+	if told := r.orders(cp, alice, "/tag y"); told != "" {
+		t.Errorf("told all the same: %s", told)
+	}
+	if told := r.orders(cp, alice, "/clsoe"); !strings.Contains(told, "did you mean /close?") {
+		t.Errorf("of a mistake she hears %q", told)
+	}
+	r.now = r.now.Add(time.Hour)
+	if told := r.orders(cp, alice, "/tag -y"); !strings.Contains(told, "It has no tags now.") || strings.Contains(told, "without a word") {
+		t.Errorf("an hour later: %q", told)
+	}
+}
+
 // TestAddressBudget: likewise of a person, over many conversations; an admin
 // gets the alarm as the last one.
 func TestAddressBudget(t *testing.T) {

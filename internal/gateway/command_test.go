@@ -54,6 +54,11 @@ func TestEachCommandIsAnswered(t *testing.T) {
 		{"/status", "Conversation 1, open, is yours.", false},
 		{"/help", "/snooze 2d", false},
 		{"/clsoe", "did you mean /close?", true},
+		{"/done", "did you mean /close?", true},
+		{"/move bob", "did you mean /assign?", true},
+		{"/stat", "did you mean /status?", true},
+		{"/orignals", "did you mean /originals?", true},
+		{"/mode", "is no command I know; I know /note, /take", true},
 		{"/frobnicate", "is no command I know; I know /note, /take", true},
 		{"/close now", `takes nothing behind it, but there is "now"`, true},
 		{"/note", "has no text below it", true},
@@ -68,6 +73,16 @@ func TestEachCommandIsAnswered(t *testing.T) {
 		if len(r.holds()) == 1 != tt.holds {
 			t.Errorf("%q: held %+v", tt.text, r.holds())
 		}
+	}
+}
+
+// TestUndoneShowsTheCommands: what comes back of a mail of commands alone is
+// these, and not the quotation below them.
+func TestUndoneShowsTheCommands(t *testing.T) {
+	r, cp := waiting(t, nil)
+	told := r.orders(cp, alice, "/tag x\n/clsoe\n-- \nAlice")
+	if !strings.Contains(told, "    /tag x\n    /clsoe") || strings.Contains(told, "It burns") || strings.Contains(told, "somebody wrote") {
+		t.Errorf("she reads\n%s", told)
 	}
 }
 

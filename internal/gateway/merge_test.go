@@ -62,6 +62,15 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeIntoHerOwn: who has the other conversation, too, is told so.
+func TestMergeIntoHerOwn(t *testing.T) {
+	r, hers, his := twoOpen(t)
+	r.orders(his, bob, "/assign alice")
+	if said := r.orders(hers, alice, "/merge 2"); !strings.Contains(said, "part of conversation 2 now, which is yours") {
+		t.Errorf("she is told %s", said)
+	}
+}
+
 func hersRoot(s sent) string { return strings.Fields(s.header("References"))[0] }
 
 // TestLateReplyToTheMerged is held where its author cannot know what the other

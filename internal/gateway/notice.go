@@ -58,6 +58,9 @@ func (b *batch) noticeTo(c threads.Conversation, n threads.Notify, l *letter, to
 // sendNotice composes and queues a notice.
 func (b *batch) sendNotice(c threads.Conversation, n threads.Notify, l *letter, to threads.Address, outID string) error {
 	w := b.words(c, n, to.Name)
+	if silent := b.fallsSilent(n.Engineer); silent != "" {
+		w.paragraphs = append(w.paragraphs, silent)
+	}
 	reply, err := b.noticeReply(c, n)
 	if err != nil {
 		return err
