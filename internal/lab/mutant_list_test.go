@@ -30,8 +30,8 @@ var mutants = []mutant{
 		}`},
 
 	// Recipients and text.
-	{"other readers are forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat([]Address{customer}, c.Invited)`},
-	{"the customer is forgotten", "threads/step_engineer.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat(h.Others, []Address{customer}[:0], c.Invited)`},
+	{"other readers are forgotten", "threads/recipients.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat([]Address{customer}, c.Invited)`},
+	{"the customer is forgotten", "threads/recipients.go", `slices.Concat(h.Others, []Address{customer}, c.Invited)`, `slices.Concat(h.Others, []Address{customer}[:0], c.Invited)`},
 	{"footer lines stay in", "internal/message/answertext.go", `		case footerLine(l):
 			continue
 `, ``},
