@@ -14,6 +14,7 @@
 // The way through it: a plan (plan_test.go) says what to run; world_test.go
 // begins and ends a world, agenda_test.go lets it act, people_test.go and
 // engineers_test.go say what people do, trouble_test.go and relay_test.go what goes wrong;
+// room_test.go gives a world a disk that fails;
 // referee_test.go, referee_store_test.go and referee_present_test.go judge; shrink_test.go looks for
 // the shortest history that still breaks a promise; mutants_test.go breaks the
 // service on purpose and asks whether the referee notices. wire_test.go gives
@@ -33,6 +34,7 @@
 //	go test ./internal/lab -run TestPowerCutBehindFailedSync -power.failed 40 -timeout 20m
 //	go test ./internal/lab -run 'TestErrors$' -errors.all -timeout 10h
 //	go test ./internal/lab -run TestDiskFaults -disk.all -timeout 20m
+//	go test ./internal/lab -run TestDiskTrouble -room.worlds 50 -timeout 30m
 //	go test ./internal/lab -run TestSoak -soak 1h -v -timeout 90m
 //
 // How much of each package the tests run, its own and those of others, is told by

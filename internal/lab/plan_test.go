@@ -40,12 +40,16 @@ type plan struct {
 	days int
 	gap  time.Duration   // mean time between new conversations
 	drop map[string]bool // acts that do not take place
+	disk bool            // the disk fails too
 }
 
 func (p plan) command() string {
 	s := fmt.Sprintf("go test ./internal/lab -run TestLab -seed=%d -days=%d", p.seed, p.days)
 	if p.gap != defaultGap {
 		s += fmt.Sprintf(" -gap=%v", p.gap)
+	}
+	if p.disk {
+		s = fmt.Sprintf("go test ./internal/lab -run TestDiskTrouble -room.worlds=%d", p.seed-299)
 	}
 	return s
 }

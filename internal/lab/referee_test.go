@@ -23,7 +23,11 @@ func (l *lab) referee() {
 	l.machines()
 	l.refereeStore()
 	l.end()
-	if gone := l.orphans(); len(gone) > 0 {
+	gone := l.orphans()
+	l.counts["spool files that nothing referred to"] = len(gone)
+	// What a disk took of mail and then refused to record stays until the next
+	// start: how much of the record it has after all nobody knows.
+	if len(gone) > l.shelf.refused {
 		l.broken(pArchive, "the spool held files nothing refers to: %v", gone)
 	}
 	for _, k := range slices.Sorted(maps.Keys(l.counts)) {

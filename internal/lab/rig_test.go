@@ -33,6 +33,7 @@ type bubble struct {
 	rotMu sync.Mutex
 	log   *bytes.Buffer
 	cfg   *config.Config
+	shelf shelf
 	wrong atomic.Int64 // how far the service's clock is from the time, in nanoseconds
 
 	stop func()
@@ -154,7 +155,7 @@ func (b *bubble) startSMTP() {
 func (b *bubble) seams() service.Seams {
 	return service.Seams{
 		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{ReplaceAttr: toTheNanosecond})), Now: b.now, Random: bytes.NewReader(bytes.Repeat([]byte("key!"), 8)),
-		Jitter: func() float64 { return 0.5 }, Dial: b.wires.DialContext,
+		Jitter: func() float64 { return 0.5 }, Dial: b.wires.DialContext, Room: b.shelf.room,
 		ReadRotation: func(string) ([]byte, error) { return b.readRotation(), nil }, RotationEvery: time.Hour,
 		Tell: func(string) {},
 	}

@@ -91,6 +91,9 @@ func (l *lab) editions() {
 
 // trouble puts what goes wrong on the agenda.
 func (l *lab) trouble() {
+	if l.plan.disk {
+		l.diskTrouble()
+	}
 	l.again("SMTP fault", 6*time.Hour, l.smtpFault)
 	l.again("IMAP fault", 7*time.Hour, l.imapFault)
 	l.again("IMAP restart", 24*time.Hour, func() {
@@ -221,6 +224,7 @@ func (l *lab) pause() {
 		return
 	}
 	l.counts["stops of the service"]++
+	l.diskMended()
 	l.halt()
 	l.up = false
 	l.after(l.around(40*time.Minute), func() {
@@ -241,6 +245,7 @@ func (l *lab) crash() {
 		return
 	}
 	l.counts["crashes"]++
+	l.diskMended()
 	if l.chance(0.7) {
 		l.newTalk() // so that there is something to be in the middle of
 	}

@@ -201,6 +201,7 @@ func (l *lab) run() {
 
 // settle ends all trouble and lets the service finish what is left.
 func (l *lab) settle() {
+	l.diskMended()
 	l.wrong.Store(0)
 	l.relayStands()
 	l.world.ClearFaults()
@@ -216,6 +217,7 @@ func (l *lab) settle() {
 	l.wait(4 * 24 * time.Hour)
 	l.collect()
 	l.settled = true
+	l.counts["writes refused"] = l.shelf.refused
 }
 
 func (l *lab) startService() {

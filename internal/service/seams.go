@@ -13,6 +13,7 @@ import (
 
 	"postroom/internal/admin"
 	"postroom/internal/rotation"
+	"postroom/internal/store"
 )
 
 // Seams are what a Postroom needs of the world around it. All of them are
@@ -36,6 +37,8 @@ type Seams struct {
 	// ReadRotation reads the rotation file, every so often.
 	ReadRotation  func(path string) ([]byte, error)
 	RotationEvery time.Duration
+	// Room is asked before the state is written; nil for the disk alone.
+	Room store.Room
 	// Tell is handed "ready" and "stopping" for the service manager.
 	Tell func(state string)
 }

@@ -57,7 +57,7 @@ func New(cfg *config.Config, seams Seams) (*Service, error) {
 	if err := store.CheckOwner(cfg.State.Dir, Owner(cfg)); err != nil {
 		return nil, err
 	}
-	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
+	st, err := store.OpenWithin(seams.Log, cfg.State.Dir, seams.Random, seams.Room)
 	if err != nil {
 		return nil, err
 	}

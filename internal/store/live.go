@@ -36,6 +36,7 @@ type live struct {
 	commits   int // since the state was opened
 
 	tail    tail
+	room    Room
 	carry   carriage
 	dropped []uint64 // segments whose last reference went without a sync
 
@@ -275,7 +276,11 @@ func (s *Store) keep(sync bool) (*promise, error) {
 		s.trouble.note(&s.trouble.journal, err)
 		return nil, err
 	}
-	if err := l.journal.append(l.notes.record); err != nil {
+	err := l.room.ask(l.journal.f.Name(), len(l.notes.record))
+	if err == nil {
+		err = l.journal.append(l.notes.record)
+	}
+	if err != nil {
 		l.suspect = err
 		s.takeBack()
 		return nil, err
@@ -293,6 +298,9 @@ func (s *Store) checkpoint() error {
 	err := s.settle()
 	if err == nil {
 		err = l.carry.sync(s.spool)
+	}
+	if err == nil {
+		err = l.room.ask(s.db.Path(), 0)
 	}
 	if err == nil {
 		err = l.reading[bMeta].Bucket.Put(keyGeneration, u64(l.journal.generation+1))

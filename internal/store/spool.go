@@ -28,6 +28,7 @@ type Ref struct {
 type spool struct {
 	dir  string
 	next atomic.Uint64
+	room Room
 
 	// How what is there already is made durable: the disk may fail.
 	syncFile, syncDir func(path string) error
@@ -70,7 +71,7 @@ func (s *Store) NewSegment() (*Segment, error) {
 		s.trouble.note(&s.trouble.spool, err)
 		return nil, fmt.Errorf("beginning spool segment %d: %w", id, err)
 	}
-	return &Segment{s: s, sp: s.spool, carry: &s.live.carry, id: id, f: f, w: bufio.NewWriterSize(f, 64<<10), buf: make([]byte, 32<<10)}, nil
+	return &Segment{s: s, sp: s.spool, carry: &s.live.carry, id: id, f: f, w: bufio.NewWriterSize(within{f, f.Name(), s.spool.room}, 64<<10), buf: make([]byte, 32<<10)}, nil
 }
 
 // Append copies r into the segment and returns where it lies. After an error
