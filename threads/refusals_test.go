@@ -80,7 +80,7 @@ func TestRefusals(t *testing.T) {
 		{"answer " + long, false, nil, "/answer: a name of more than 60 letters is too long"},
 		{"answer reset", false, nil, `/answer: no answers are saved yet, so there is no "reset"; /save keeps one`},
 		{"answer rest", false, saved("reset", "thanks"), `/answer: there is no saved answer "rest"; did you mean "reset"?`},
-		{"answer unlike", false, saved("reset", "thanks"), `/answer: there is no saved answer "unlike"; there are reset, thanks`},
+		{"answer unlike", false, saved("reset", "thanks"), `/answer: there is no saved answer "unlike"; saved are reset, thanks`},
 		{"answer unlike", false, saved(fifty...), "some-answer-number-39 and 10 more"},
 		{"save", true, nil, "/save needs a name behind it"},
 		{"save reset", false, nil, "/save keeps the text below it, and there is none"},
