@@ -35,8 +35,6 @@ name = "billing"
 subject = ["invoice"]
 `
 
-const carol = "carol@acme.example"
-
 // rotated is the store of story with two versions of a rotation file, one
 // engineer on leave, and one conversation that waits.
 func rotated(t *testing.T) *rig {
