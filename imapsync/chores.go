@@ -12,9 +12,14 @@ import (
 )
 
 const (
-	choreBatch = 500       // chores carried out at once
-	choreTries = 5         // failures until a chore is given up
-	mapWait    = time.Hour // how long a chore waits to be told the new number of its message
+	choreBatch = 500 // chores carried out at once
+	// A chore is given up when it has failed so often, and for so long: a
+	// server that is down at the wrong moments is no reason, and one that ends
+	// the connection over it has to be let go at last.
+	choreTries    = 5
+	chorePatience = 24 * time.Hour
+	choreRest     = time.Hour // most that the chores rest after a failure
+	mapWait       = time.Hour // how long a chore waits to be told the new number of its message
 )
 
 // chores carries out what is queued, in batches, until nothing is left or
@@ -34,31 +39,49 @@ func (f *follower) chores(ctx context.Context, s *session) error {
 		var stop error
 		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreRemove, store.ChoreAppend, store.ChoreClosed} {
 			chores := todo[kind]
-			if len(chores) == 0 {
-				continue
+			if len(chores) == 0 || stop != nil {
+				continue // what was not tried has not failed
 			}
-			if stop == nil {
-				ok, err := f.carryOut(ctx, s, kind, chores)
-				done = append(done, ok...)
-				failed = append(failed, without(chores, ok)...)
-				if broken(err) || errors.Is(err, errAppended) {
-					stop = err
-				} else if err != nil {
-					f.y.log.Warn("a chore failed", "folder", f.folder, "chore", string(kind), "err", err)
-				}
+			ok, err := f.carryOut(ctx, s, kind, chores)
+			done = append(done, ok...)
+			failed = append(failed, without(chores, ok)...)
+			if broken(err) || errors.Is(err, errAppended) {
+				stop = err
+			} else if err != nil {
+				f.y.log.Warn("a chore failed", "folder", f.folder, "chore", string(kind), "err", err)
 			}
 		}
 		if err := f.crossOut(done, failed); err != nil {
 			return err
 		}
 		if len(failed) > 0 {
-			f.choresFrom = f.y.now().Add(f.y.cfg.Poll)
+			f.choresFrom = f.y.now().Add(f.rest(failed))
 		}
 		if stop != nil {
 			return stop
 		}
 	}
 	return nil
+}
+
+// rest is how long chores are left alone after some failed: longer each time,
+// so that one which never works costs a connection an hour at most.
+func (f *follower) rest(failed []store.Chore) time.Duration {
+	wait, tries := f.y.cfg.Poll, 0
+	for _, c := range failed {
+		tries = max(tries, c.Tries)
+	}
+	for ; tries > 0 && wait < choreRest; tries-- {
+		wait *= 2
+	}
+	return min(wait, max(choreRest, f.y.cfg.Poll))
+}
+
+// beyondHope reports a chore to be given up. One whose time lies ahead, since
+// the clock was set, is judged by its failures alone.
+func (f *follower) beyondHope(c store.Chore) bool {
+	age := f.y.now().Sub(c.At)
+	return c.Tries >= choreTries && (age >= chorePatience || age < 0)
 }
 
 func (f *follower) queued() (list []store.Chore, err error) {
@@ -126,7 +149,7 @@ func (f *follower) carryOut(ctx context.Context, s *session, kind store.ChoreKin
 func (f *follower) crossOut(done, failed []store.Chore) error {
 	err := f.y.st.UpdateSoon(func(tx *store.Tx) error {
 		for _, c := range failed {
-			if c.Tries++; c.Tries >= choreTries {
+			if c.Tries++; f.beyondHope(c) {
 				f.y.log.Warn("giving up a chore", "chore", string(c.Kind), "uid", c.UID.String(), "tries", c.Tries)
 				done = append(done, c)
 				continue

@@ -31,7 +31,7 @@ func (f *follower) file(s *session, chores []store.Chore) ([]store.Chore, error)
 	case target == f.folder:
 		return chores, nil
 	case s.caps.Has(imap.CapMove):
-		if err := s.move(uids, target); err != nil {
+		if err := s.moveAgain(chores, target); err != nil {
 			return nil, err
 		}
 		return chores, nil
@@ -88,7 +88,7 @@ func (f *follower) moveClosed(s *session, chores []store.Chore) ([]store.Chore, 
 	case target == f.folder:
 		return chores, nil
 	case s.caps.Has(imap.CapMove):
-		if err := s.move(uids, target); err != nil {
+		if err := s.moveAgain(chores, target); err != nil {
 			return nil, err
 		}
 		return chores, nil
@@ -117,6 +117,24 @@ func (f *follower) moveClosed(s *session, chores []store.Chore) ([]store.Chore, 
 		err = s.expunge(copied)
 	}
 	return chores, err
+}
+
+// moveAgain moves the messages of chores. Where one was tried before, it asks
+// first which are still there: the answer may have been lost, and some servers
+// cannot say what became of a MOVE of nothing.
+func (s *session) moveAgain(chores []store.Chore, target string) error {
+	uids := uidsOf(chores)
+	if slices.ContainsFunc(chores, func(c store.Chore) bool { return c.Tries > 0 }) {
+		there, err := s.messageIDs(uids)
+		if err != nil {
+			return err
+		}
+		uids = slices.DeleteFunc(uids, func(uid uint32) bool { _, still := there[uid]; return !still })
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	return s.move(uids, target)
 }
 
 // copied copies messages and returns those of them that the server says are in

@@ -17,6 +17,9 @@ func (l *lab) engineerGot(f *found) {
 		l.settles(f)
 	case f.Get("Auto-Submitted") == "" && strings.Contains(f.Get("From"), " via Acme Support"):
 		w := l.wrote[firstStamp(f.Text, "Ref: ")]
+		if w == nil && l.spent(l.wrote[firstStamp(f.Text, "Ans: ")]) {
+			return
+		}
 		if w == nil {
 			l.broken(pForged, "%s got a copy of nothing anybody wrote:\n%s", f.who, f.raw)
 			return
@@ -226,9 +229,19 @@ func (l *lab) stolen(f *found, of *wrote) {
 		}
 	}
 	w := l.stamp(&wrote{kind: kindForged, from: from, mustHold: true}, "F")
+	if from == "dee@three.example" {
+		w.stolen = f
+	}
 	mail := replyTo(f.Parsed, from, "Ans: "+w.stamp+"\nI am somebody else.")
 	mail.MessageID = l.clientID(from)
 	l.post(w, mail, 1)
+}
+
+// spent reports a mail by which a stranger used the reply address of somebody
+// who left the rotation since it was made. It proves nothing any more, and what
+// the stranger writes is a mail like any other's.
+func (l *lab) spent(w *wrote) bool {
+	return w != nil && w.stolen != nil && l.leftAt[w.stolen.who].After(w.stolen.time)
 }
 
 func (l *lab) colleagueAddr(who string) string {

@@ -275,7 +275,7 @@ func (l *lab) heldAreTold() {
 	}
 	ids, senders := l.heldIDs()
 	for _, w := range l.wrote {
-		if w.mustHold && w.kind != kindAnswer && !ids[w.messageID] && !senders[w.from] {
+		if w.mustHold && w.kind != kindAnswer && !ids[w.messageID] && !senders[w.from] && !l.spent(w) {
 			l.broken(pDoubt, "%s, a %s of %s or in her name, is not among the held", w.stamp, w.kind, w.from)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"postroom/internal/mailtest/servers"
 	"postroom/internal/rotation"
 	"postroom/internal/store"
+	"postroom/threads"
 )
 
 // rotations are the texts the rotation file has in turn. The bubble's clock
@@ -38,11 +39,24 @@ away = ["2000-01-02..2000-01-03", "2000-01-11"]
 func (l *lab) edit(text string) {
 	l.editRotation(text)
 	if rot, _, err := rotation.Parse("rotation.toml", []byte(text)); err == nil {
+		for _, e := range l.engineers() {
+			if _, stays := rot.Engineer(e.Key); !stays {
+				l.leftAt[e.Key] = time.Now()
+			}
+		}
 		l.good = rot
 		l.texts[rot.Version] = rot
 		return
 	}
 	l.counts["bad rotation files"]++
+}
+
+// engineers are those of the file as it stands; at first there is none.
+func (l *lab) engineers() []threads.Engineer {
+	if l.good == nil {
+		return nil
+	}
+	return l.good.Engineers
 }
 
 // employed reports whether somebody is in the rotation file.

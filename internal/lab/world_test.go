@@ -29,6 +29,7 @@ type lab struct {
 	told     map[string]int               // mails of each person that were looked at, as the next UID
 	read     map[string]int               // see got
 	boxes    map[string][]*found          // what each person holds of Postroom
+	leftAt   map[string]time.Time         // when an engineer was last taken out of the rotation file
 	sent     int                          // transactions looked at
 	texts    map[string]*threads.Rotation // every good rotation there was, by version
 	good     *threads.Rotation            // the newest
@@ -82,8 +83,9 @@ type wrote struct {
 	uncertain bool // its author was asked whether it is to go once more
 	released  bool // its author sent it after all
 	discarded bool
-	lost      bool // a server reported that it did not arrive
-	copies    int  // how often it was put into the mailbox
+	lost      bool   // a server reported that it did not arrive
+	stolen    *found // the copy whose reply address a stranger answers with
+	copies    int    // how often it was put into the mailbox
 }
 
 // found is a mail that a person holds.
@@ -123,7 +125,7 @@ func newLab(t *testing.T, p plan) *lab {
 	b.cfg.State.Dir = filepath.Join(memoryDir(t), "state")
 	l := &lab{
 		bubble: b, plan: p, until: time.Now().Add(time.Duration(p.days) * 24 * time.Hour), act: newAct(p.seed, "world"),
-		wrote: map[string]*wrote{}, byID: map[string]*wrote{}, told: map[string]int{}, read: map[string]int{}, boxes: map[string][]*found{},
+		wrote: map[string]*wrote{}, byID: map[string]*wrote{}, told: map[string]int{}, read: map[string]int{}, boxes: map[string][]*found{}, leftAt: map[string]time.Time{},
 		counts: map[string]int{}, texts: map[string]*threads.Rotation{},
 	}
 	for _, p := range append(append([]string{}, newcomers...), customers...) {

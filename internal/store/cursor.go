@@ -150,8 +150,8 @@ type Chore struct {
 	UID  UID       `json:"uid"`
 	Kind ChoreKind `json:"kind"`
 	At   time.Time `json:"at"`
-	// Tries counts failed attempts; imapsync gives up after a few and logs it:
-	// a flag is never worth a stopped mailbox.
+	// Tries counts failed attempts; imapsync gives up after a few and a
+	// day, and logs it: a flag is never worth a stopped mailbox.
 	Tries int `json:"tries,omitempty"`
 	// Append is what a ChoreAppend files; nil for the others.
 	Append *Append `json:"append,omitempty"`
