@@ -306,7 +306,7 @@ func TestReadOnly(t *testing.T) {
 		defer stop()
 		r.untilMails(4, time.Minute)
 		r.chore(store.ChoreSeen, 1)
-		r.untilChoresDone(time.Hour)
+		r.untilChoresDone(26 * time.Hour)
 		if l.saw("LOGIN") || l.saw("AUTHENTICATE") {
 			t.Error("it was logged in to")
 		}
