@@ -140,10 +140,10 @@ func (b *batch) tryAnswer(c threads.Conversation, author string, view int, l *le
 	if err != nil {
 		return nil, err
 	}
-	d := &threads.Draft{}
-	d.Findings = message.FindingWords(findings)
-	d.Final = slices.ContainsFunc(findings, func(f message.Finding) bool { return !f.Releasable })
-	return d, nil
+	return &threads.Draft{
+		Findings: message.FindingWords(findings),
+		Final:    slices.ContainsFunc(findings, func(f message.Finding) bool { return !f.Releasable }),
+	}, nil
 }
 
 func (b *batch) compose(c threads.Conversation, e threads.SendAnswer, l *letter) (*message.Recipe, []message.Finding, error) {
