@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -37,7 +38,7 @@ func (f *follower) chores(ctx context.Context, s *session) error {
 		}
 		var failed []store.Chore
 		var stop error
-		for _, kind := range []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreRemove, store.ChoreAppend, store.ChoreClosed} {
+		for _, kind := range inOrder(todo) {
 			chores := todo[kind]
 			if len(chores) == 0 || stop != nil {
 				continue // what was not tried has not failed
@@ -64,14 +65,27 @@ func (f *follower) chores(ctx context.Context, s *session) error {
 	return nil
 }
 
+// inOrder is the kinds of chores as they are carried out: those that failed the
+// least first, so that one over which the server ends the connection keeps none
+// of the others waiting.
+func inOrder(todo map[store.ChoreKind][]store.Chore) []store.ChoreKind {
+	kinds := []store.ChoreKind{store.ChoreSeen, store.ChoreAnswered, store.ChoreFileSent, store.ChoreRemove, store.ChoreAppend, store.ChoreClosed}
+	slices.SortStableFunc(kinds, func(a, b store.ChoreKind) int { return mostTries(todo[a]) - mostTries(todo[b]) })
+	return kinds
+}
+
+func mostTries(chores []store.Chore) (most int) {
+	for _, c := range chores {
+		most = max(most, c.Tries)
+	}
+	return most
+}
+
 // rest is how long chores are left alone after some failed: longer each time,
 // so that one which never works costs a connection an hour at most.
 func (f *follower) rest(failed []store.Chore) time.Duration {
-	wait, tries := f.y.cfg.Poll, 0
-	for _, c := range failed {
-		tries = max(tries, c.Tries)
-	}
-	for ; tries > 0 && wait < choreRest; tries-- {
+	wait := f.y.cfg.Poll
+	for tries := mostTries(failed); tries > 0 && wait < choreRest; tries-- {
 		wait *= 2
 	}
 	return min(wait, max(choreRest, f.y.cfg.Poll))

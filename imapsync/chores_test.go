@@ -134,6 +134,24 @@ func TestChoresAreGivenUp(t *testing.T) {
 	}
 }
 
+// TestChoreThatEndsTheConnection keeps none of another kind waiting for long.
+func TestChoreThatEndsTheConnection(t *testing.T) {
+	bubble(t, servers.Options{}, func(r *rig) {
+		r.cfg.ClosedFolder = "Done"
+		r.world.FailIMAP(servers.IMAPFault{Command: "STORE", Times: -1, Cut: true})
+		r.add(nil, 1, 2)
+		stop := r.run()
+		defer stop()
+		r.untilMails(2, time.Minute)
+		r.chore(store.ChoreSeen, 1)
+		r.chore(store.ChoreClosed, 2)
+		r.pass(10 * time.Minute)
+		if left := r.choresLeft(); len(left) != 1 || r.folder("Done") == "" {
+			t.Errorf("left %v, Done %q", left, r.folder("Done"))
+		}
+	})
+}
+
 func TestFileSent(t *testing.T) {
 	caps := func(drop ...imap.Cap) imap.CapSet {
 		c := servers.DefaultCaps()

@@ -12,7 +12,7 @@
 // threads'.
 //
 // The way through it: gateway.go is the loop, batch.go one transaction of it;
-// library.go has mail read ahead of it, by reading.go, in the rooms of room.go; mail.go, delivery.go, history.go,
+// library.go has mail read ahead of it, by reading.go, in the rooms of room.go; mail.go, delivery.go, outcomes.go, history.go,
 // renumbered.go, rotation.go, timer.go and admin.go each handle one kind of
 // record; recorded.go is mail given to nobody, further.go that of further folders, daily.go
 // the list of it, adminmail.go what admins ask for by mail; absence.go is who is off duty, orders.go what an engineer asks for
