@@ -24,6 +24,12 @@ type bare struct {
 
 func (r *speedRig) bare() *bare {
 	r.b.Helper()
+	return r.bareOf(speedUser)
+}
+
+// bareOf follows somebody's mailbox.
+func (r *speedRig) bareOf(user string) *bare {
+	r.b.Helper()
 	conn, err := net.Dial("tcp", r.d.IMAP)
 	if err != nil {
 		r.b.Fatal(err)
@@ -37,7 +43,7 @@ func (r *speedRig) bare() *bare {
 			}
 		},
 	}})
-	if err := x.c.Login(speedUser, speedSecret).Wait(); err != nil {
+	if err := x.c.Login(user, speedSecret).Wait(); err != nil {
 		r.b.Fatal(err)
 	}
 	data, err := x.c.Select("INBOX", nil).Wait()

@@ -23,6 +23,7 @@ import (
 
 const (
 	speedUser   = "support@acme.example"
+	speedOther  = "other@acme.example" // has a mailbox too
 	speedSecret = "secret"
 )
 
@@ -50,7 +51,7 @@ func newSpeedRigWith(b *testing.B, mail func(i int) []byte, extra string) *speed
 	b.Cleanup(func() { debug.SetGCPercent(old) })
 	r := &speedRig{b: b, dir: b.TempDir(), sink: newSink(b), mail: mail}
 	r.d = mailtest.StartDovecot(b, mailtest.DovecotOptions{
-		Users: []mailtest.User{{Address: speedUser, Password: speedSecret}},
+		Users: []mailtest.User{{Address: speedUser, Password: speedSecret}, {Address: speedOther, Password: speedSecret}},
 		Extra: "mail_fsync = never\nmail_max_userip_connections = 50\n" + extra,
 	})
 	files := map[string]string{"secret": speedSecret + "\n", "rotation.toml": rotationABC}
