@@ -94,8 +94,11 @@ func (w *Watcher) source(text []byte) Source {
 }
 
 // Adopt puts a version in force that is not the file's: the last good one,
-// when the file is bad at the start. Call it before Run, in place of Load.
-func (w *Watcher) Adopt(r *threads.Rotation, text []byte) { w.good, w.text = r, text }
+// when the file is bad at the start. Call it before Run, in place of Load. Run
+// reports the bad file, or, where it is good again by then, that.
+func (w *Watcher) Adopt(r *threads.Rotation, text []byte) {
+	w.good, w.text, w.told = r, text, "at the start"
+}
 
 // Text is the content of the version in force. It may be called before Run,
 // and by the functions Run calls; so may Pinned and Trouble.

@@ -222,6 +222,10 @@ func TestWatchAdopt(t *testing.T) {
 		k.expect(time.Second, "good 3 [Carol is no longer in the rotation]")
 		inForce(k, before1)
 	})
+	watchedFrom(t, adopt, func(k *desk) {
+		k.put(old, nil) // mended before the first look
+		k.expect(time.Second, "good 4 []")
+	})
 }
 
 // desks is files in memory by path.
