@@ -128,7 +128,7 @@ func (l *lab) colleague(who string) string {
 
 // answer writes to the customer, in one of the manners of mail clients.
 func (l *lab) answer(f *found, of *wrote, command string) *wrote {
-	w := l.stamp(&wrote{kind: kindAnswer, from: f.who, talk: of.talk, answers: of, below: f.Get("Message-ID")}, "A")
+	w := l.stamp(&wrote{kind: kindAnswer, from: f.who, talk: of.talk, answers: of, below: f.Get("Message-ID"), spent: l.wasOut(f)}, "A")
 	of.talk.answers = append(of.talk.answers, w)
 	text := "Ans: " + w.stamp + "\n" + l.words()
 	if l.chance(0.3) {
@@ -145,6 +145,11 @@ func (l *lab) answer(f *found, of *wrote, command string) *wrote {
 	l.post(w, mail, l.times())
 	return w
 }
+
+// wasOut reports whether an engineer left the rotation, and came back, since
+// a copy of hers was made: its token proves nothing any more. A copy may have
+// been on its way for a day.
+func (l *lab) wasOut(f *found) bool { return l.leftAt[f.who].After(f.time.Add(-24 * time.Hour)) }
 
 func (l *lab) quoting(f *found, text string) string {
 	on := fmt.Sprintf("On Monday, %s wrote:\n", f.Get("From"))

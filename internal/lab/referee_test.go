@@ -301,7 +301,7 @@ func (l *lab) answerArrived(w *wrote, got map[string]bool, back, failed bool) {
 		if w.released {
 			l.broken(pLost, "%s of %s was released, and did not go out", w.stamp, w.from)
 		}
-		if !w.mustHold && !w.uncertain && l.moved()[w.talk] == 0 {
+		if !w.mustHold && !w.spent && !w.uncertain && l.moved()[w.talk] == 0 {
 			l.broken(pDoubt, "%s of %s was held, though nothing was wrong with it", w.stamp, w.from)
 		}
 	case !maps.Equal(got, want):

@@ -177,15 +177,15 @@ func (b *bubble) editRotation(text string) {
 	b.rot = text
 }
 
-func (b *bubble) start() {
-	b.t.Helper()
+func (b *bubble) start() error {
 	svc, err := service.New(b.cfg, b.seams())
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	ctx, cancel := context.WithCancel(b.t.Context())
 	b.svc, b.done, b.stop = svc, make(chan error, 1), cancel
 	go func() { b.done <- svc.Run(ctx) }()
+	return nil
 }
 
 // halt ends the service and verifies its store.

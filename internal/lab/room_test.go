@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"sync"
@@ -44,6 +45,11 @@ func (s *shelf) set(full bool, n int) {
 	s.full, s.n = full, n
 }
 
+// refuses reports whether an error is what this disk says.
+func (s *shelf) refuses(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EIO)
+}
+
 // diskTrouble puts a disk that fails on the agenda.
 func (l *lab) diskTrouble() {
 	l.again("full disk", 20*time.Hour, func() {
@@ -52,6 +58,9 @@ func (l *lab) diskTrouble() {
 			l.newTalk() // so that there is something to write
 		}
 		l.shelf.set(true, 0)
+		if l.chance(0.4) {
+			l.after(l.around(10*time.Minute), l.crash)
+		}
 		l.after(l.around(40*time.Minute), l.diskMended)
 	})
 	l.again("failing write", 10*time.Hour, func() {
@@ -61,8 +70,14 @@ func (l *lab) diskTrouble() {
 }
 
 // diskMended is done before the service is ended or begun by hand too: whoever
-// does that has made room.
-func (l *lab) diskMended() { l.shelf.set(false, 0) }
+// does that has made room. One that could not start for lack of it is begun.
+func (l *lab) diskMended() {
+	l.shelf.set(false, 0)
+	if l.stranded {
+		l.stranded = false
+		l.startService()
+	}
+}
 
 // TestDiskTrouble runs worlds whose disk is full now and then, and fails single
 // writes: beside all other trouble, and with the same referee. Nothing may be

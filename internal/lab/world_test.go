@@ -34,6 +34,7 @@ type lab struct {
 	texts    map[string]*threads.Rotation // every good rotation there was, by version
 	good     *threads.Rotation            // the newest
 	up       bool
+	stranded bool                       // the disk refused its start
 	sits     *sitting                   // the relay, on our own copies; nil: it does not
 	settled  bool                       // the end has come, and everything has calmed down
 	moves    map[*talk]int              // see moved
@@ -80,6 +81,7 @@ type wrote struct {
 	machine   bool
 	loose     bool // it says by no id which mail it answers
 	mustHold  bool
+	spent     bool // an answer with a token of before she left, which may be held
 	uncertain bool // its author was asked whether it is to go once more
 	released  bool // its author sent it after all
 	discarded bool
@@ -224,8 +226,16 @@ func (l *lab) settle() {
 
 func (l *lab) startService() {
 	fmt.Fprintf(l.log, "time=%s level=INFO msg=rotation version=%s\n", time.Now().UTC().Format(nano), l.good.Version)
-	l.start()
-	l.up = true
+	err := l.start()
+	switch {
+	case err == nil:
+		l.up = true
+	case l.shelf.refuses(err):
+		l.counts["starts that a disk refused"]++
+		l.stranded = true
+	default:
+		l.t.Fatal(err)
+	}
 }
 
 // stamp names a mail by a word in its text.
