@@ -3,6 +3,7 @@ package message
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"postroom/threads"
 )
@@ -92,9 +93,22 @@ func footerLine(l string) bool {
 // person, a program or a log would write.
 const footerMark = ":.:"
 
-// unseen reports white space of every kind, and the marks nobody sees.
+// unseen reports white space of every kind, and the marks nobody sees: of width
+// zero, of direction, and what stands for a picture or for nothing. Keyboards of
+// scripts that run from right to left, and what is pasted, put them anywhere.
 func unseen(r rune) bool {
-	return unicode.IsSpace(r) || r == '\ufeff' || r >= '\u200b' && r <= '\u200f' || r == '\u2060'
+	switch {
+	case r < utf8.RuneSelf:
+		return r <= ' ' || r == 0x7f
+	case r >= '\u200b' && r <= '\u200f', r >= '\u202a' && r <= '\u202e', r >= '\u2060' && r <= '\u206f',
+		r >= '\u180b' && r <= '\u180e', r >= '\ufe00' && r <= '\ufe0f':
+		return true
+	}
+	switch r {
+	case '\u00ad', '\u034f', '\u061c', '\u115f', '\u1160', '\u2800', '\u3164', '\ufeff', '\uffa0', '\ufffc':
+		return true
+	}
+	return unicode.IsSpace(r)
 }
 
 func invisible(l string) bool { return strings.TrimFunc(l, unseen) == "" }

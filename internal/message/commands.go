@@ -16,14 +16,14 @@ func isCommand(l string) bool {
 
 // readCommand reads a line as "/word argument", as clients and keyboards make
 // it: with blanks of any kind, in bold, with the slash of a wide keyboard, with
-// quotation marks around the argument, with a full stop behind it. What has a
-// second slash in its first word is a path.
+// quotation marks around the argument, with a full stop behind it, or with a
+// colon and no blank: "/note:call me" must not become an answer. Behind /note a
+// line is as long as a paragraph. What has a second slash in its first word is a
+// path.
 func readCommand(l string) (threads.Command, bool) {
 	t := strings.TrimFunc(l, unseen)
-	if len(t) > maxLine {
-		return threads.Command{}, false
-	}
 	t = withoutMarks(t)
+	back := strings.HasPrefix(t, `\`)
 	t, ok := cutSlash(t)
 	if !ok {
 		return threads.Command{}, false
@@ -37,7 +37,10 @@ func readCommand(l string) (threads.Command, bool) {
 		word, arg = t[:end], t[end:]
 	}
 	word = strings.ToLower(strings.TrimRight(strings.Map(narrow, word), ".,;:!?\u2026\u3002"))
-	if word == "" || len(word) > 40 || apart && !threads.IsCommand(word) {
+	if end := strings.IndexAny(word, ",;:"); end > 0 && threads.IsCommand(word[:end]) {
+		word, arg = word[:end], strings.TrimLeftFunc(t[strings.IndexFunc(t, joint):], joint)
+	}
+	if word == "" || len(word) > 40 || (apart || back) && !threads.IsCommand(word) {
 		return threads.Command{}, false
 	}
 	for _, r := range word {
@@ -57,10 +60,14 @@ func withoutMarks(t string) string {
 	return t
 }
 
+// joint reports what stands between a command and its argument where there is
+// no blank.
+func joint(r rune) bool { return strings.ContainsRune(",;:", narrow(r)) }
+
 // cutSlash takes the slash off the front: that of a keyboard for East Asian
-// scripts and those that autocorrection makes of it too.
+// scripts and those that autocorrection makes of it too, and the wrong one.
 func cutSlash(t string) (string, bool) {
-	for _, slash := range []string{"/", "\uff0f", "\u2044", "\u2215"} {
+	for _, slash := range []string{"/", `\`, "\uff0f", "\u2044", "\u2215"} {
 		if rest, ok := strings.CutPrefix(t, slash); ok {
 			return rest, true
 		}
@@ -167,7 +174,8 @@ func stray(text string) string {
 // need no closer look.
 func slashes(text string) bool {
 	for l := range strings.SplitSeq(text, "\n") {
-		if _, ok := cutSlash(strings.TrimLeft(l, " \t*_`\u00a0")); ok {
+		l = strings.TrimLeftFunc(l, func(r rune) bool { return unseen(r) || r == '*' || r == '_' || r == '`' })
+		if _, ok := cutSlash(l); ok {
 			return true
 		}
 	}

@@ -20,6 +20,7 @@ func commandsOf(m *threads.Mail) string {
 // TestCommandsAsClientsWriteThem: what keyboards, autocorrection and the plain
 // text of HTML mail make of a command line.
 func TestCommandsAsClientsWriteThem(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("they owe us money and ", 60)) // a phone breaks no lines
 	for text, want := range map[string]string{
 		"/close":                                "close",
 		"/Close":                                "close",
@@ -27,6 +28,18 @@ func TestCommandsAsClientsWriteThem(t *testing.T) {
 		"\u00a0/close\u00a0":                    "close",
 		"\ufeff/close":                          "close",
 		"\u200b/close\u200b":                    "close",
+		"\u202a/close\u202c":                    "close",
+		"\u2067\u200f/close\u2069":              "close",
+		"\u00ad/close":                          "close",
+		"\ufffc\ufe0f/close":                    "close",
+		"/note:call me":                         "note call me",
+		"/note,\u00a0call: me":                  "note call: me",
+		"/NOTE\uff1acall me":                    "note call me",
+		"/etc:x":                                "",
+		"\\note call me":                        "note call me",
+		"\\server":                              "",
+		"\\\\close\\share":                      "",
+		"\\note{a}":                             "",
 		"*/close*":                              "close",
 		"`/close`":                              "close",
 		"\uff0fclose":                           "close",
@@ -45,6 +58,7 @@ func TestCommandsAsClientsWriteThem(t *testing.T) {
 		"/close\n-- \nAlice":                    "close",
 		"/close\n\nSent from my iPhone":         "close",
 		"/note call her\nand him":               "note call her",
+		"/note " + long + "\nand him":           "note " + long,
 		"/etc/hosts is missing":                 "",
 		"/a/b":                                  "",
 		"//close":                               "",
@@ -63,10 +77,12 @@ func TestCommandsAsClientsWriteThem(t *testing.T) {
 
 // TestCommandsInHTML are found and taken out alike, whatever lines are made of.
 func TestCommandsInHTML(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("they owe us money and ", 60))
 	for html, want := range map[string]string{
-		`<div>/close</div><div><br></div><div>Hello</div>`: "close",
-		`/close<br><br>Hello`:                              "close",
-		`<p>/tag x</p><p>/close</p><p>Hello</p>`:           "tag x|close",
+		`<div>/note ` + long + `</div><div>Hello</div>`:                                                "note " + long,
+		`<div>/close</div><div><br></div><div>Hello</div>`:                                             "close",
+		`/close<br><br>Hello`:                                                                          "close",
+		`<p>/tag x</p><p>/close</p><p>Hello</p>`:                                                       "tag x|close",
 		`<div dir="auto">/Close&nbsp;</div><div dir="auto"><br></div><div dir="auto">Hello</div>`:      "close",
 		`<div class=WordSection1><p class=MsoNormal>/assign&nbsp;bob<o:p></o:p></p><p>Hello</p></div>`: "assign bob",
 		`<div><b>/close</b></div><div>Hello</div>`:                                                     "close",
@@ -116,6 +132,10 @@ func TestStray(t *testing.T) {
 		"Hello\n/close\n\n-- \n/note":      "/close",
 		"Hello\n/close\nHello":             "",
 		"Hello\n/close\nSent from my iPad": "/close",
+		"Hello\n\u200b/note secret":        "\u200b/note secret",
+		"Hello\n\u202b/note secret\u202c":  "/note secret",
+		"Hello\n/note:secret":              "/note:secret",
+		"Hello\n\\note secret":             `\note secret`,
 		"Hello\n/usr/bin":                  "",
 		"Hello\n/frobnicate":               "",
 		"Hello":                            "",
