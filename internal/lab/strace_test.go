@@ -113,7 +113,9 @@ func (s *strace) follow(log io.Reader) (killed bool, err error) {
 		}
 		if s.see != nil && !killed && s.see(c) {
 			killed = true
-			err = errors.Join(err, syscall.Kill(first, syscall.SIGKILL))
+			if kerr := syscall.Kill(first, syscall.SIGKILL); !errors.Is(kerr, syscall.ESRCH) { // it may have ended
+				err = errors.Join(err, kerr)
+			}
 		}
 	}
 	for {
