@@ -11,7 +11,7 @@ type Authority struct {
 	Proven       bool   // and it carries a token made for her
 	Conversation ID     // what the token is for; 0: her personal one
 	Hold         string // the held mail the token is for
-	Loose        bool   // no id says which conversation it is about, only an address
+	Loose        bool   // no id says which mail it answers
 	View         int    // the Received event of the copy she answers, 0 when the mail does not say
 	Doubt        Why    // what holds the mail; "" for nothing
 	Reason       string // the doubt in words
@@ -94,7 +94,7 @@ func gather(ix Index, n Names, m *Mail) []proof {
 				continue
 			}
 			p := proof{engineer: k.Engineer, conv: k.Conversation, live: k.Generation == ix.Generation(k.Conversation, k.Engineer)}
-			if slices.Contains(m.InReplyTo, id) {
+			if slices.Contains(m.parents(), id) {
 				p.hold = k.Hold
 				if k.Kind == KnownCopy {
 					p.view = k.Event
@@ -120,8 +120,8 @@ func (a *Authority) take(p proof) {
 }
 
 // check looks for what makes a proven mail doubtful: it names two
-// conversations. Where nothing but an address says which one it is about, the
-// subject will have to agree.
+// conversations. Where nothing says which mail it answers, the subject will have
+// to agree: it may be a notice, or a colleague's note.
 func (a Authority) check(f Found) Authority {
 	switch {
 	case a.Hold != "":
@@ -137,7 +137,7 @@ func (a Authority) check(f Found) Authority {
 	case f.Address != 0 && f.Address != a.Conversation:
 		a.Doubt = WhyAmbiguous
 		a.Reason = "it went to the addresses of two conversations, " + a.Conversation.String() + " and " + f.Address.String() + ", so it is not clear whom it is for"
-	case f.Reference == 0:
+	case f.Answers.Kind == "":
 		a.Loose = true
 	}
 	return a

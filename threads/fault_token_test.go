@@ -44,7 +44,11 @@ func TestDoubtfulProofs(t *testing.T) {
 		{"hers and a colleague's", func(m *Mail) { m.To, m.InReplyTo = addrs(r1, bobs), []string{"<m1@acme.example>"} }, WhyAmbiguous, 1, ""},
 		{"an admin's notice", func(m *Mail) { m.InReplyTo = []string{"<ops@acme.example>"} }, WhyUnproven, 0, ""},
 		{"the notice of a held mail, without any address of ours", func(m *Mail) { m.InReplyTo = []string{"<n1@acme.example>"} }, "", 1, "1-5"},
-		{"that notice only among References", func(m *Mail) { m.References = []string{"<n1@acme.example>"} }, "", 1, ""},
+		{"that notice as the last of References", func(m *Mail) { m.References = []string{"<k1@acme.example>", "<n1@acme.example>"} }, "", 1, "1-5"},
+		{"that notice only among References", func(m *Mail) { m.References = []string{"<n1@acme.example>", "<m1@acme.example>"} }, "", 1, ""},
+		{"that notice last, below what it answers", func(m *Mail) {
+			m.InReplyTo, m.References = []string{"<m1@acme.example>"}, []string{"<m1@acme.example>", "<n1@acme.example>"}
+		}, "", 1, ""},
 		{"two senders", func(m *Mail) {
 			m.To, m.InReplyTo = addrs(r1), []string{"<m1@acme.example>"}
 			m.From = append(m.From, Address{Addr: "mallory@evil.example"})

@@ -159,3 +159,13 @@ func (m *Mail) Sender() Address {
 	}
 	return m.From[0]
 }
+
+// parents are the ids by which a mail names what it answers: In-Reply-To, else
+// the last of References, which stands for the same (RFC 5322 section 3.6.4) and
+// is all that some clients write.
+func (m *Mail) parents() []string {
+	if n := len(m.References); len(m.InReplyTo) == 0 && n > 0 {
+		return m.References[n-1:]
+	}
+	return m.InReplyTo
+}

@@ -28,7 +28,8 @@ type Found struct {
 	// Address is the conversation a reply address names, Reference the one
 	// In-Reply-To or References name; 0 for none. They should agree.
 	Address, Reference ID
-	// Answers is what the mail's In-Reply-To stands for.
+	// Answers is what the id of the mail it answers stands for; zero where that
+	// is not known.
 	Answers Known
 	// OutID is the mail of ours that a bounce or copy address belongs to.
 	// CopyOf is that of a copy address alone: nobody but the relay was ever
@@ -90,10 +91,16 @@ func byIDs(ix Index, m *Mail) (ID, Reason, Known) {
 			return k.Conversation, ByInReplyTo, k
 		}
 	}
-	for _, id := range slices.Backward(m.References) {
-		if k, ok := firstWith(lookup(ix, id), seen); ok {
-			return k.Conversation, ByReferences, Known{}
+	for i, id := range slices.Backward(m.References) {
+		k, ok := firstWith(lookup(ix, id), seen)
+		if !ok {
+			continue
 		}
+		answers := Known{}
+		if len(m.InReplyTo) == 0 && i == len(m.References)-1 {
+			answers = k
+		}
+		return k.Conversation, ByReferences, answers
 	}
 	if conv := byAncestor(ix, m); conv != 0 {
 		return conv, ByAncestor, Known{}

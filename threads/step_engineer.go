@@ -17,7 +17,7 @@ func (s *step) engineer(in MailIn) {
 		return
 	}
 	if a.Loose && text && !s.sameSubject(m) {
-		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but is no reply to a mail of it and has another subject")
+		s.hold(in, WhyMisled, "it went to the reply address of this conversation, but nothing in it says which mail it answers, and it has another subject")
 		return
 	}
 	if reason := s.impossible(orders); reason != "" {

@@ -81,6 +81,53 @@ func TestReplyToTheNoticeIsNoAnswer(t *testing.T) {
 	}
 }
 
+// TestParentInReferencesAlone: some clients write no In-Reply-To, and an id that
+// a relay changed is not known here. What answers a notice of ours or a note is
+// no answer then, either.
+func TestParentInReferencesAlone(t *testing.T) {
+	fields := map[string]func(n sent) []string{
+		"References alone": func(n sent) []string { return []string{"In-Reply-To:"} },
+		"another id": func(n sent) []string {
+			return []string{"In-Reply-To: <0102019a@relay.example>", "References: " + n.header("References") + " <0102019a@relay.example>"}
+		},
+	}
+	for name, fields := range fields {
+		t.Run(name+", to a notice", func(t *testing.T) {
+			r, cp := waiting(t, nil)
+			r.comes(r.reply(cp, alice, "/status"))
+			n := r.one(store.OutNotice, alice)
+			r.gone()
+			r.comes(r.reply(n, alice, "Thanks, robot.", fields(n)...))
+			if h := r.holds(); r.answers() != 0 || len(h) != 1 || h[0].Why != threads.WhyMisled {
+				t.Errorf("held %+v%s", h, r.dump())
+			}
+		})
+		t.Run(name+", to a note", func(t *testing.T) {
+			r, cp := waiting(t, nil)
+			r.comes(r.reply(cp, alice, "/assign bob"))
+			r.gone()
+			r.comes(r.reply(cp, alice, "/note\n\nThey never pay."))
+			n := r.to(store.OutNotice, bob)[0]
+			r.gone()
+			r.comes(r.reply(n, bob, "What a pest.", fields(n)...))
+			kinds := r.events(1)
+			if r.answers() != 0 || len(r.holds()) == 0 && kinds[len(kinds)-1] != "noted" {
+				t.Errorf("held %+v, events %v%s", r.holds(), kinds, r.dump())
+			}
+		})
+		t.Run(name+", to a copy", func(t *testing.T) {
+			r, cp := waiting(t, nil)
+			r.comes(r.wrote("Joe <joe@client.example>", "Re: Printer on fire", "Mine too.", "In-Reply-To: <m1@client.example>"))
+			r.gone()
+			r.comes(r.reply(cp, alice, "Use water.", fields(cp)...))
+			a := slicesOf(r.queue(), store.OutAnswer)
+			if len(a) != 1 || name == "References alone" && !strings.Contains(a[0].header("To"), jane) {
+				t.Errorf("held %+v%s", r.holds(), r.dump())
+			}
+		})
+	}
+}
+
 func TestDiscardedByItsAuthor(t *testing.T) {
 	r, cp := waiting(t, nil)
 	r.comes(r.reply(cp, alice, "/clsoe"))
