@@ -83,8 +83,15 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	}
 	class, evidence := threads.Classify(b.g.names, b.rot, m, found)
 	var authority threads.Authority
-	if class == threads.ClassEngineer || class == threads.ClassCustomer {
+	switch class {
+	case threads.ClassEngineer, threads.ClassCustomer:
 		authority = threads.Authenticate(ix, b.g.names, b.rot, m, found)
+	case threads.ClassSpam, threads.ClassBulk:
+		// Filters dislike a mail of one line. With a token of hers it is no spam,
+		// also where it is about no conversation.
+		if a := threads.Authenticate(ix, b.g.names, b.rot, m, found); a.Proven {
+			class, evidence, authority = threads.ClassEngineer, "engineer: From is "+m.Sender().Key()+", and a token of hers", a
+		}
 	}
 	authority, answered, err := b.vouched(r, l, authority)
 	if err != nil || !answered {

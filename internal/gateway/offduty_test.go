@@ -254,6 +254,33 @@ func TestContentMovesTwoPeople(t *testing.T) {
 }
 
 // TestPersonalCommands: away and back, in a reply and to her own address.
+// TestCommandTakenForSpam: filters dislike a mail of one line, and she would
+// believe that it was done. What only bears her address stays spam.
+func TestCommandTakenForSpam(t *testing.T) {
+	for name, change := range map[string]func(*Config){"with addresses of our own": nil, "without": plain} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := waiting(t, change)
+			o := r.outcome(r.comes(r.wrote(alice, "hello", "/away 2d", "X-Spam-Flag: YES")))
+			if o.Kind != store.OutcomeUnseen || len(r.holds()) != 0 {
+				t.Errorf("outcome %+v, held %+v", o, r.holds())
+			}
+			r.comes(r.wrote(alice, "Re: hello", "Text.", "In-Reply-To: <nowhere@client.example>"))
+			n := r.one(store.OutNotice, alice)
+			r.gone()
+			r.comes(r.reply(n, alice, "/discard", "X-Spam-Flag: YES"))
+			if len(r.holds()) != 0 {
+				t.Errorf("held %+v%s", r.holds(), r.dump())
+			}
+			if change == nil {
+				r.comes(r.wrote(alice, "hello", "/away 2d", "X-Spam-Flag: YES", "To: "+r.personal(t, alice)))
+				if _, off := r.absences()[alice]; !off {
+					t.Errorf("she is not away:%s", r.dump())
+				}
+			}
+		})
+	}
+}
+
 func TestPersonalCommands(t *testing.T) {
 	r, cp := waiting(t, nil)
 	r.comes(r.reply(cp, alice, "/away until 2026-12-01"))
