@@ -73,9 +73,13 @@ func (r *Rotation) Last(key string, now time.Time, off Leave) bool {
 // as hers when it comes from an address of hers and carries a token made for
 // her, or comes to the bounce address of a mail to her, which nobody but her
 // mail server was told; a machine that answers there in a colleague's name is
-// not believed. Everything else may be forged, and says nothing. bounced is
-// what the mail stands for whose bounce address it came to.
+// not believed. Everything else may be forged, and says nothing; nor does the
+// receipt of who has just read it. bounced is what the mail stands for whose
+// bounce address it came to.
 func OutOfOffice(ix Index, n Names, r *Rotation, m *Mail, bounced Known) (engineer string, ok bool) {
+	if m.Receipt {
+		return "", false
+	}
 	from, ours := sender(r, m)
 	hers := bounced.Kind == KnownCopy || bounced.Kind == KnownNotice
 	if hers && bounced.Engineer != "" && (!ours || from.Key == bounced.Engineer) {

@@ -75,6 +75,9 @@ type Mail struct {
 	Class    Class   `json:"class"`
 	Evidence string  `json:"evidence"` // "auto_reply: Auto-Submitted: auto-replied"
 	Bounce   *Bounce `json:"bounce,omitempty"`
+	// Receipt says that it tells what became of a mail on somebody's screen
+	// (RFC 8098); its class is that of an automatic reply.
+	Receipt bool `json:"receipt,omitempty"`
 
 	Text    string `json:"text"`     // what a person reads, at most MaxText octets of UTF-8
 	NewText string `json:"new_text"` // Text without quotations

@@ -70,6 +70,10 @@ func TestOutOfOffice(t *testing.T) {
 			return vacation(r, alice, "support@acme.example", "In-Reply-To: <m1@client.example>")
 		}, false},
 		{"of a colleague at her address", func(r *rig, cp sent) string { return vacation(r, bob, cp.EnvelopeFrom) }, false},
+		{"the receipt of what she has read", func(r *rig, cp sent) string {
+			return r.answering(cp, alice, "", multipart("report; report-type=disposition-notification", plainPart("Your message was read."),
+				"Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; "+alice+"\nDisposition: manual-action/MDN-sent-manually; displayed"))
+		}, false},
 		{"of a stranger with her token", func(r *rig, cp sent) string { return vacation(r, jane, cp.header("Reply-To")) }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -63,6 +63,7 @@ func (m *Message) saysPerson() bool { return m.word("Auto-Submitted") == "no" }
 func (m *Message) receipt() verdict {
 	if m.Root.Type == "multipart/report" && find(m.Root, isType("message/disposition-notification")) != nil ||
 		strings.EqualFold(m.Root.Params["report-type"], "disposition-notification") {
+		m.Mail.Receipt = true
 		return verdict{threads.ClassAutoReply, "read receipt (message/disposition-notification)"}
 	}
 	return verdict{}
