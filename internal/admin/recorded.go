@@ -12,7 +12,7 @@ import (
 type RecordedRow struct {
 	ID      string    `json:"id"`
 	At      time.Time `json:"at"`
-	Class   string    `json:"class"` // bulk, spam, auto_reply, bounce or junk
+	Class   string    `json:"class"` // bulk, spam, auto_reply, bounce, junk, or own: of another Postroom
 	From    string    `json:"from"`
 	Subject string    `json:"subject"`
 	UID     string    `json:"uid"`

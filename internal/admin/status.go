@@ -79,6 +79,8 @@ type Status struct {
 	Started  *time.Time `json:"started"`
 	Uptime   int64      `json:"uptime"`   // seconds
 	Rotation string     `json:"rotation"` // version of the rotation file in effect
+
+	foreign time.Time // when mail of another Postroom was last found
 }
 
 // Counts counts what the store holds.
@@ -125,6 +127,9 @@ func StatusOf(st *store.Store, live Live, version string, started, now time.Time
 	}
 	s.Started, s.Uptime = stamp(started), int64(now.Sub(started).Seconds())
 	s.Problems = append(append([]string{}, live.Problems...), s.Problems...)
+	if s.foreign.After(now.Add(-gateway.ForeignFor)) {
+		s.Problems = append(s.Problems, "another Postroom works on this mailbox; its last mail was found at "+s.foreign.UTC().Format(time.RFC3339)+": stop it")
+	}
 	if !live.IMAP.Connected {
 		s.Problems = append(s.Problems, because("the mailbox is not connected", live.IMAP.Error))
 	}
@@ -174,6 +179,9 @@ func stored(st *store.Store) (Status, error) {
 			return err
 		} else if was && r.Phase != store.RestoreDone {
 			s.Problems = append(s.Problems, "the state was put back from a backup of "+r.Taken.UTC().Format(time.RFC3339)+", and the mailbox is still being read again; nothing is handed out until that is done")
+		}
+		if _, err := tx.Meta(gateway.ForeignKey, &s.foreign); err != nil {
+			return err
 		}
 		var lost []gateway.Undelivered
 		if _, err := tx.Meta(gateway.UndeliveredKey, &lost); err != nil {

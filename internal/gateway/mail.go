@@ -78,6 +78,9 @@ func (b *batch) judge(r store.InboxRecord, l *letter, ix *store.Index, found thr
 	if b.restored.Phase != "" && b.ofLostTime(r.Mail) {
 		return b.lostMail(l, ix, found)
 	}
+	if b.foreign(ix, m, where) {
+		return b.fromForeign(l)
+	}
 	if a, ok := b.fromAdmin(l); ok {
 		return b.ordered(r, l, a)
 	}

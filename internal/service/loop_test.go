@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"postroom/internal/admin"
 	"postroom/internal/config"
 	"postroom/internal/mailtest"
 )
@@ -82,6 +83,44 @@ func TestTwoPostrooms(t *testing.T) {
 			t.Errorf("the customer got %d mails", n)
 		}
 		other.halt()
+		b.end()
+	})
+}
+
+// TestTwoPostroomsOneMailbox: somebody starts a second one, with a state of
+// its own, on the same mailbox. Each finds the other's mail there; nothing goes
+// round, both say so, and each customer's mail is still handed out.
+func TestTwoPostroomsOneMailbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, "")
+		other := b.secondPostroom("support@acme.example", b.rot)
+		other.random = "its!"
+		b.start()
+		other.start()
+		b.wait(time.Minute)
+		b.write(mailtest.Mail{From: "jane@client.example", To: "support@acme.example", Subject: "Printer on fire", Text: "It burns.\n"})
+		b.wait(30 * time.Minute)
+		copies := 0
+		for _, addr := range []string{"alice@acme.example", "bob@acme.example", "carol@acme.example"} {
+			copies += len(b.inbox(addr))
+		}
+		if copies != 2 {
+			t.Errorf("the engineers got %d mails, want one from each of the two", copies)
+		}
+		alarms := b.inbox("ops@acme.example")
+		if len(alarms) != 2 || !strings.Contains(alarms[0].Get("Subject"), "Another Postroom") {
+			t.Errorf("the admins have %d mails, want an alarm from each of the two", len(alarms))
+		}
+		for _, one := range []*bubble{b, other} {
+			if s, err := one.svc.Status(); err != nil || s.State != admin.Degraded || !strings.Contains(strings.Join(s.Problems, " "), "another Postroom") {
+				t.Errorf("status: %s %q", s.State, s.Problems)
+			}
+		}
+		other.halt()
+		b.wait(3 * time.Hour)
+		if s, err := b.svc.Status(); err != nil || s.State != admin.OK {
+			t.Errorf("after the other one has stopped: %s %q", s.State, s.Problems)
+		}
 		b.end()
 	})
 }
