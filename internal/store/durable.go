@@ -116,12 +116,15 @@ func (s *Store) lose(p *promise, why error) error {
 	if done, err := l.tail.settled(p); done { // by a checkpoint, or with another one
 		return err
 	}
-	l.tail.all(why)
 	l.suspect = why
 	l.journal.cut = true
 	l.rollback()
 	if err := s.reread(); err != nil {
 		s.log.Error("the state is read again", "err", err)
 	}
+	if done, err := l.tail.settled(p); done { // by a checkpoint that was in doubt before
+		return err
+	}
+	l.tail.all(why)
 	return why
 }

@@ -41,6 +41,8 @@ type live struct {
 	dropped []uint64 // segments whose last reference went without a sync
 
 	waiting waiting
+
+	commit func(*bolt.Tx) error // of the file: the disk may fail
 }
 
 // waiting is how many mails wait to be sent, once somebody has asked.
@@ -68,6 +70,7 @@ var keySecret = []byte("journal-secret")
 func (s *Store) goLive() error {
 	s.live.mu.Lock()
 	defer s.live.mu.Unlock()
+	s.live.commit = (*bolt.Tx).Commit
 	return s.restart()
 }
 
@@ -114,7 +117,17 @@ func (s *Store) begin() error {
 		l.reading[name] = &bucket{Bucket: b, name: name}
 		l.writing[name] = &bucket{Bucket: b, name: name, notes: &l.notes}
 	}
-	l.journal.begin(number(l.reading[bMeta], keyGeneration), number(l.reading[bMeta], keySecret))
+	generation := number(l.reading[bMeta], keyGeneration)
+	if l.unsettled && generation > l.journal.generation {
+		// A commit that failed can be read all the same. Nobody may see it who
+		// could not see it behind a crash.
+		if err := s.settle(); err != nil {
+			l.rollback()
+			return err
+		}
+		l.tail.all(nil)
+	}
+	l.journal.begin(generation, number(l.reading[bMeta], keySecret))
 	l.changes = 0
 	return nil
 }
@@ -231,14 +244,16 @@ func (s *Store) update(f func(*Tx) error, sync bool) (*Tx, *promise, error) {
 func (s *Store) recover() error {
 	l := &s.live
 	if l.tx == nil {
-		return s.restart()
-	}
-	if l.suspect != nil {
-		if err := s.checkpoint(); err != nil {
-			return fmt.Errorf("%w (before: %w)", err, l.suspect)
+		if err := s.restart(); err != nil {
+			return err
 		}
 	}
-	return nil
+	if before := l.suspect; before != nil {
+		if err := s.checkpoint(); err != nil {
+			return fmt.Errorf("%w (before: %w)", err, before)
+		}
+	}
+	return l.suspect // there may be no journal to go on with yet
 }
 
 // attempt runs f, and takes back what it did when it fails or panics.
@@ -292,7 +307,8 @@ func (s *Store) keep(sync bool) (*promise, error) {
 }
 
 // checkpoint writes the file, so that the journal begins anew. When it fails,
-// everything goes on from what the disk has: what was in the journal.
+// everything goes on from what the disk has: what was in the journal. Whether
+// there is a journal to go on with, suspect says.
 func (s *Store) checkpoint() error {
 	l := &s.live
 	err := s.settle()
@@ -306,25 +322,31 @@ func (s *Store) checkpoint() error {
 		err = l.reading[bMeta].Bucket.Put(keyGeneration, u64(l.journal.generation+1))
 	}
 	if err == nil {
-		if err = l.tx.Commit(); err == nil {
+		if err = l.commit(l.tx); err == nil {
 			l.tx = nil
 		}
 	}
 	if err != nil {
+		before := l.journal.generation
 		l.rollback()
-		if again := s.reread(); again != nil {
-			err = fmt.Errorf("%w; %w", err, again)
-		}
 		// How much of it reached the disk nobody knows: nothing may be written
 		// over what the journal has until a checkpoint is made.
 		l.suspect, l.unsettled = err, true
-		return fmt.Errorf("writing the state file: %w", err)
+		if again := s.reread(); again != nil {
+			err = fmt.Errorf("%w; %w", err, again)
+		}
+		if l.tx == nil || l.journal.generation == before {
+			return fmt.Errorf("writing the state file: %w", err)
+		}
+		s.mendJournal() // it was made after all
+		return nil
 	}
 	l.tail.all(nil)
 	if err := s.begin(); err != nil {
 		return err
 	}
-	return s.mendJournal()
+	s.mendJournal()
+	return nil
 }
 
 // reread begins the open transaction from what is on disk, and changes nothing
@@ -344,23 +366,22 @@ func (s *Store) reread() error {
 	return err
 }
 
-// mendJournal takes a new file in place of a journal that failed.
-func (s *Store) mendJournal() error {
+// mendJournal takes a new file in place of a journal that failed. Where none can
+// be had the failed one stays suspect; it holds nothing any more.
+func (s *Store) mendJournal() {
 	l := &s.live
 	if l.suspect == nil {
 		l.journal.shrink()
-		return nil
+		return
 	}
-	path := l.journal.f.Name()
-	l.journal.close() // it failed before, and holds nothing any more
-	fresh, err := openJournal(path, os.O_CREATE|os.O_RDWR)
+	fresh, err := openJournal(l.journal.f.Name(), os.O_CREATE|os.O_RDWR)
 	if err != nil {
-		l.rollback()
-		return err
+		l.suspect = err
+		return
 	}
+	l.journal.close() // it failed before
 	fresh.begin(l.journal.generation, l.journal.secret)
 	l.journal, l.suspect = fresh, nil
-	return nil
 }
 
 // endLive brings the file up to date and ends the open transaction.
