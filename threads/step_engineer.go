@@ -9,6 +9,9 @@ import (
 // engineer handles a mail that is proven to be an engineer's. Everything that
 // is doubtful is held: nothing of it goes out, and she gets it back.
 func (s *step) engineer(in MailIn) {
+	if in.Authority.View == 0 {
+		in.Authority.View = s.unnamed(in)
+	}
 	a, m := in.Authority, in.Mail
 	s.answers = a.View
 	text, orders := m.HasText(), s.ordersIn(a.Engineer, m)
@@ -139,6 +142,28 @@ func (s *step) view(a Authority) int {
 		return a.View
 	}
 	return s.c.View(a.Engineer)
+}
+
+// unnamed is the Received event that a mail answers by an id nobody knows; 0
+// where that cannot be told. A relay gives our mails ids of its own, which their
+// copies teach us when they come back: where that of a single mail to her did
+// not, the unknown id is its.
+func (s *step) unnamed(in MailIn) int {
+	if in.Found.Answers.Kind != "" || len(in.Mail.parents()) == 0 {
+		return 0
+	}
+	desk := s.c.Desks[in.Authority.Engineer]
+	missed := slices.DeleteFunc(slices.Clone(desk.Views), func(v View) bool { return !slices.Contains(desk.Chain, v.ID) })
+	if len(missed) != 1 || len(desk.Views) == 1 {
+		return 0
+	}
+	shown := 0
+	for _, h := range s.c.Mails {
+		if h.Event < missed[0].Seen {
+			shown = h.Event
+		}
+	}
+	return shown
 }
 
 // answerable says why a text may not go to the customer.

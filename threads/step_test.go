@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,36 @@ func TestRenamed(t *testing.T) {
 	for _, in := range []CameBackIn{{OutID: "7.1.0", MessageID: "<other@x>", Alias: "<2@relay.example>"}, {OutID: "7.1.0"}, {OutID: "7.1.0", Alias: "<3@relay.example>"}} {
 		if r.step(in); slices.Contains(r.c.Desks["alice@acme.example"].Chain, in.Alias) {
 			t.Errorf("%+v changed the chain", in)
+		}
+	}
+}
+
+// TestUnnamed: where all ids a relay gave her copies are known but one, an
+// answer below an unknown id is one to that mail, and goes to its readers. Where
+// more are missing, it is one to the newest.
+func TestUnnamed(t *testing.T) {
+	for _, way := range []struct {
+		back []bool // which copies came back
+		want string
+	}{
+		{[]bool{true, false, true}, "joe@client.example"},
+		{[]bool{true, false, false}, "kim@client.example"},
+		{[]bool{true, true, true}, "kim@client.example"},
+		{[]bool{false, false, false}, "kim@client.example"},
+	} {
+		r := started(t)
+		r.customer(from("joe@client.example"))
+		r.customer(from("kim@client.example"))
+		for i, v := range r.c.Desks["alice@acme.example"].Views {
+			if way.back[i] {
+				r.step(CameBackIn{OutID: "7.1.0", MessageID: v.ID, Alias: fmt.Sprintf("<%d@relay.example>", i)})
+			}
+		}
+		res := r.reply("alice@acme.example", func(m *Mail, in *MailIn) {
+			m.InReplyTo, in.Authority.View = []string{"<unknown@relay.example>"}, 0
+		})
+		if list := effects[SendAnswer](res); len(list) != 1 || len(list[0].To) != 1 || list[0].To[0].Addr != way.want {
+			t.Errorf("came back %v: %+v, want one to %s", way.back, list, way.want)
 		}
 	}
 }
