@@ -61,6 +61,7 @@ func (c *Composer) Answer(m *Message, a Answer) (*Recipe, []Finding, error) {
 		return nil, nil, fmt.Errorf("composing an answer: %w", err)
 	}
 	t := &answerTree{m: m, s: newScrubber(a.Scrub)}
+	t.s.mail = &m.Mail
 	for _, text := range a.Inserts {
 		t.inserts = append(t.inserts, t.s.text(text, "saved answer"))
 	}

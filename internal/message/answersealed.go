@@ -13,7 +13,15 @@ func (t *answerTree) plain(text string) string {
 	if !t.insertedPlain {
 		inserts, t.insertedPlain = t.inserts, true
 	}
-	text = t.cids.Replace(t.s.text(StripAnswer(text, inserts...), "text"))
+	text = StripAnswer(text, inserts...)
+	if slashes(text) {
+		for l := range strings.Lines(text) {
+			if !quotedLine(l) {
+				t.s.leftover(l, "text")
+			}
+		}
+	}
+	text = t.cids.Replace(t.s.text(text, "text"))
 	if strings.TrimFunc(text, unseen) == "" {
 		return ""
 	}

@@ -9,18 +9,31 @@ import (
 )
 
 // StripAnswer is the text an engineer wrote, fit for a customer: the commands
-// at the top and the lines of our footer, quoted or not, are taken out,
-// everything else is untouched. The inserts stand where her lines call for a
-// saved answer, in turn; those that no line calls for stand above all.
+// at the top of what she wrote, above or below what she quotes, and the lines of
+// our footer, quoted or not, are taken out, everything else is untouched. The
+// inserts stand where her lines call for a saved answer, in turn; those that no
+// line calls for stand above all.
 func StripAnswer(text string, inserts ...string) string {
 	var b strings.Builder
 	b.Grow(len(text))
+	var quoted []bool // lines of quotation; nil where it makes no difference
+	if slashes(text) {
+		quoted = scanQuotes(text, false).drop
+	}
 	top, commands := true, false
 	inserted := false        // the last thing written is an insert at the top
 	var held strings.Builder // blank lines at the top, dropped with the commands around them
+	n := -1
 	for l := range strings.SplitAfterSeq(text, "\n") {
+		n++
 		switch {
 		case footerLine(l):
+			continue
+		case top && n < len(quoted) && quoted[n] && !invisible(l):
+			b.WriteString(held.String())
+			held.Reset()
+			b.WriteString(l)
+			commands = false
 			continue
 		case top && invisible(l):
 			if !commands {
@@ -28,6 +41,9 @@ func StripAnswer(text string, inserts ...string) string {
 			}
 			continue
 		case top && isCommand(l):
+			if !commands && b.Len() > 0 {
+				b.WriteString(held.String()) // it stands apart from the quotation above
+			}
 			commands = true
 			held.Reset()
 			if len(inserts) > 0 && callsAnswer(l) {

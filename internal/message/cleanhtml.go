@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -45,7 +46,15 @@ type htmlLine struct {
 // Where names the part, for findings.
 func (s *scrubber) cleanHTML(src, where string, inserts ...string) string {
 	d := readHTML(src)
-	d.dropOurs(inserts)
+	if l := d.dropOurs(inserts); l != "" && s.mail != nil && len(s.mail.Commands) == 0 {
+		// What is for colleagues alone may follow.
+		s.find(Finding{Where: where, What: "a command that your mail has in its HTML and not in its plain text: " + clip(l, 60)})
+	}
+	for _, l := range d.lines {
+		if !l.hidden && l.depth == 0 {
+			s.leftover(l.text, where)
+		}
+	}
 	d.scrub(s, where)
 	return d.String()
 }
@@ -242,15 +251,22 @@ func breaksLine(tag atom.Atom) bool {
 }
 
 // dropOurs takes out the lines of our footer, wherever they stand, and the
-// commands at the top: what StripAnswer does for plain text.
-func (d *htmlMail) dropOurs(inserts []string) {
+// commands at the top of what she wrote: what StripAnswer does for plain text.
+// It returns the first of these.
+func (d *htmlMail) dropOurs(inserts []string) (command string) {
 	top, commands := true, false
+	var quoted []bool
+	if slices.ContainsFunc(d.lines, func(l htmlLine) bool { return !l.hidden && isCommand(l.text) }) {
+		quoted = scanLines(d.shown()).drop
+	}
 	for i := range d.lines {
 		l := &d.lines[i]
 		switch {
 		case l.hidden:
 		case footerLine(l.text):
 			d.drop(l)
+		case top && quoted != nil && quoted[i] && l.text != "":
+			commands = false
 		case len(inserts) > 0 && l.depth == 0 && callsAnswer(l.text):
 			d.drop(l)
 			d.put(l, inserts[0])
@@ -264,6 +280,7 @@ func (d *htmlMail) dropOurs(inserts []string) {
 			}
 		case isCommand(l.text):
 			commands = true
+			command = cmp.Or(command, oneLine(l.text))
 			d.drop(l)
 		default:
 			top = false
@@ -272,6 +289,7 @@ func (d *htmlMail) dropOurs(inserts []string) {
 	if len(inserts) > 0 {
 		d.putFirst(strings.Join(inserts, "\n\n"))
 	}
+	return command
 }
 
 // put writes a text in the place of a line that was dropped.

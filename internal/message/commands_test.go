@@ -146,16 +146,19 @@ func TestStray(t *testing.T) {
 	}
 }
 
-// FuzzCommands: whatever stands at the top, what is read as a command is taken
-// out of the answer, and nothing else is.
+// FuzzCommands: whatever stands at the top of what is new, what is read as a
+// command is taken out of the answer, and nothing else is.
 func FuzzCommands(f *testing.F) {
-	for _, s := range []string{"/close\n\nHello", "\uff0fclose\n", "*/close*\nx", "/ close", "/a/b", "/note x\n/y\nz", "/answer “x”", ":: footer\n/close"} {
+	for _, s := range []string{"/close\n\nHello", "\uff0fclose\n", "*/close*\nx", "/ close", "/a/b", "/note x\n/y\nz", "/answer “x”", ":: footer\n/close", "> x\n/close\ny", "/tag x\n> y\n\n/close\nz"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		commands, rest := readCommands(text)
+		if len(text) > 4000 {
+			return
+		}
+		commands, rest := readCommands(newText(text))
 		left := StripAnswer(text)
-		if again, _ := readCommands(left); len(again) > 0 && len(commands) < maxCommands {
+		if again, _ := readCommands(newText(left)); len(again) > 0 && len(commands) < maxCommands {
 			t.Errorf("%q: %v is still there in %q", text, again, left)
 		}
 		for _, c := range commands {

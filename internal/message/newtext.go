@@ -40,14 +40,18 @@ func newText(text string) string {
 // whom among many an answer is for. The header that Outlook copies in English
 // is not: nobody writes such lines himself, while "De:" and "An:" are words.
 func scanQuotes(text string, discussion bool) *quoteScan {
-	lines := strings.Split(text, "\n")
-	q := &quoteScan{lines: lines, drop: make([]bool, len(lines)), lead: make([]bool, len(lines))}
-	q.run()
+	q := scanLines(strings.Split(text, "\n"))
 	if discussion && q.says() {
 		for i, lead := range q.lead {
 			q.drop[i] = q.drop[i] && !lead
 		}
 	}
+	return q
+}
+
+func scanLines(lines []string) *quoteScan {
+	q := &quoteScan{lines: lines, drop: make([]bool, len(lines)), lead: make([]bool, len(lines))}
+	q.run()
 	return q
 }
 

@@ -34,6 +34,7 @@ type scrubber struct {
 	Scrub
 	own, colleagues, allowed map[string]bool
 	via                      string
+	mail                     *threads.Mail        // that an answer is made of; nil elsewhere
 	machines                 []string             // looked for by the leak guard alone
 	elsewhere                func(id string) bool // likewise
 	findings                 []Finding
@@ -150,6 +151,17 @@ func (s *scrubber) edits(line string, quoted bool, where string) []edit {
 func (s *scrubber) find(f Finding) {
 	if !slices.Contains(s.findings, f) {
 		s.findings = append(s.findings, f)
+	}
+}
+
+// leftover looks for a command in a line that the customer would read: one that
+// is obeyed, or the one that keeps things inside.
+func (s *scrubber) leftover(line, where string) {
+	if s.mail == nil {
+		return
+	}
+	if c, ok := readCommand(line); ok && (c.Word == "note" || slices.Contains(s.mail.Commands, c)) {
+		s.find(Finding{Where: where, What: "a command of yours, " + clip(oneLine(line), 60), Releasable: true})
 	}
 }
 

@@ -10,6 +10,21 @@ import (
 // scrub takes secrets out of text and attributes. What is quotation is judged
 // on the lines as a person sees them, by the rules for plain text.
 func (d *htmlMail) scrub(s *scrubber, where string) {
+	quoted := quotedLines(d.shown())
+	for i := range d.lines {
+		d.scrubLine(s, &d.lines[i], quoted[i], where)
+	}
+	for i := range d.tokens {
+		t := &d.tokens[i]
+		if t.kind == html.StartTagToken || t.kind == html.SelfClosingTagToken {
+			d.scrubTag(s, t, quoted[t.line], where)
+		}
+	}
+}
+
+// shown are the lines as the plain text of the mail has them; what is not seen
+// is "".
+func (d *htmlMail) shown() []string {
 	shown := make([]string, len(d.lines))
 	for i, l := range d.lines {
 		if l.hidden {
@@ -20,16 +35,7 @@ func (d *htmlMail) scrub(s *scrubber, where string) {
 			shown[i] = strings.Repeat(">", min(l.depth, maxQuoteDepth)) + " " + l.text
 		}
 	}
-	quoted := quotedLines(shown)
-	for i := range d.lines {
-		d.scrubLine(s, &d.lines[i], quoted[i], where)
-	}
-	for i := range d.tokens {
-		t := &d.tokens[i]
-		if t.kind == html.StartTagToken || t.kind == html.SelfClosingTagToken {
-			d.scrubTag(s, t, quoted[t.line], where)
-		}
-	}
+	return shown
 }
 
 // scrubLine edits a line across the tags that stand in it: clients break
