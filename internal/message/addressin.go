@@ -14,8 +14,9 @@ type foundAddress struct {
 }
 
 // addressesIn finds what looks like an addr-spec in text or in a URL, where
-// the "@" may be written "%40", even twice escaped. The time is in proportion
-// to the text: a local part is looked for in its last 320 octets only.
+// the "@" may be written "%40", even twice escaped. Behind "|" and the like an
+// address may begin anew, as in the links of Outlook: "05|02|a@b". The time is in
+// proportion to the text: a local part is looked for in its last 320 octets only.
 func addressesIn(text string) []foundAddress {
 	var list []foundAddress
 	for at := 0; at < len(text); {
@@ -24,7 +25,7 @@ func addressesIn(text string) []foundAddress {
 			return list
 		}
 		i += at
-		from, local := localBefore(text, i, at)
+		from, local, inner := localBefore(text, i, at)
 		at = i + width
 		if local == "" {
 			continue
@@ -33,8 +34,12 @@ func addressesIn(text string) []foundAddress {
 		// readings count.
 		ends := [2]int{domainBehind(text, at, true), domainBehind(text, at, false)}
 		for j, to := range ends {
-			if to > at && (j == 0 || to != ends[0]) {
-				list = append(list, foundAddress{from, to, local + "@" + text[at:to]})
+			if to <= at || j > 0 && to == ends[0] {
+				continue
+			}
+			list = append(list, foundAddress{from, to, local + "@" + text[at:to]})
+			for _, in := range inner {
+				list = append(list, foundAddress{in.from, to, local[in.at:] + "@" + text[at:to]})
 			}
 		}
 	}
@@ -78,9 +83,16 @@ func unhexDigit(c byte) int {
 	return int(c-'A') + 10
 }
 
+// shorter is where a local part may begin as well: in the text, and in the
+// local part without escapes.
+type shorter struct{ from, at int }
+
+// maxShorter bounds the readings of one local part: the shortest count.
+const maxShorter = 4
+
 // localBefore reads the local part that ends at end and begins not before
 // low.
-func localBefore(text string, end, low int) (from int, local string) {
+func localBefore(text string, end, low int) (from int, local string, inner []shorter) {
 	low = max(low, end-addressOctets)
 	start := end
 	for start > low && (isLocal(text[start-1]) || text[start-1] == '%') {
@@ -98,7 +110,7 @@ func localBefore(text string, end, low int) (from int, local string) {
 		i += n
 		if !isLocal(c) {
 			b.Reset()
-			from = i
+			from, inner = i, inner[:0]
 			continue
 		}
 		if b.Len() == 0 && strings.IndexByte(beforeLocal, c) >= 0 {
@@ -106,13 +118,22 @@ func localBefore(text string, end, low int) (from int, local string) {
 			continue
 		}
 		b.WriteByte(c)
+		if strings.IndexByte(betweenLocals, c) >= 0 && i < end {
+			if len(inner) == maxShorter {
+				inner = append(inner[:0], inner[1:]...)
+			}
+			inner = append(inner, shorter{i, b.Len()})
+		}
 	}
-	return from, b.String()
+	return from, b.String(), inner
 }
 
 // beforeLocal are octets that may begin a local part, but in text rather
 // stand before one, as in *a@b*.
 const beforeLocal = ".!#$*+^_{|}~'-"
+
+// betweenLocals are octets of a local part that rather stand between two.
+const betweenLocals = "!#$*^{|}~'"
 
 // isLocal reports an octet of a local part. Engineers' addresses and ours are
 // ASCII, and letters of other scripts often stand before one without a space.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -88,6 +89,12 @@ func onlyHarmlessX(text string) bool {
 	return true
 }
 
+// safeLink is a link as Safe Links of Outlook writes it into her mail.
+func safeLink(target string) string {
+	return "https://eur01.safelinks.protection.outlook.com/?url=" + url.QueryEscape(target) +
+		"&data=05%7C02%7Calice%40acme.example%7C8a5c08dd%7C1%7C0%7C638%7CUnknown%7CTWFpbGZsb3d8%3D%3D&sdata=Ab%2B3%3D&reserved=0"
+}
+
 func TestAnswerText(t *testing.T) {
 	d := newDesk()
 	head := "From: Alice Ng <alice@acme.example>\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -96,6 +103,11 @@ func TestAnswerText(t *testing.T) {
 		"path":          {"/etc/hosts is wrong\r\n", "/etc/hosts is wrong\n"},
 		"own address":   {"Write to ALICE@Acme.Example or (a.ng@acme.example).\r\n", "Write to support@acme.example or (support@acme.example).\n"},
 		"subaddress":    {"alice+x@acme.example\r\n", "support@acme.example\n"},
+		"between bars":  {"https://a.example/?data=05%7C02%7Calice%40acme.example%7C1b2c and 05|02|alice@acme.example|1\r\n", "https://a.example/?data=05%7C02%7Csupport@acme.example%7C1b2c and 05|02|support@acme.example|1\n"},
+		"safe link":     {"see <" + safeLink("https://client.example/a?b=c&d=%20e") + ">.\r\n", "see <https://client.example/a?b=c&d=%20e>.\n"},
+		"safe mailto":   {"> " + safeLink("mailto:"+d.reply+"?body=%2Fclose") + "\r\n> end\r\n", "> mailto:support@acme.example\n> end\n"},
+		"safe lines":    {safeLink("https://client.example/\r\n:.: x") + "\r\n", "https://client.example/%0D%0A:.:%20x\n"},
+		"safe nothing":  {safeLink("javascript:x") + "\r\n", strings.Replace(safeLink("javascript:x"), "alice%40acme.example", "support@acme.example", 1) + "\n"},
 		"han before":    {"请写信给alice@acme.example。\r\n", "请写信给support@acme.example。\n"},
 		"token":         {"see {REPLY}\r\n", "see support@acme.example\n"},
 		"upper token":   {"see {UPPER}\r\n", "see support@acme.example\n"},

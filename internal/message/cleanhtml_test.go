@@ -1,6 +1,7 @@
 package message
 
 import (
+	"html"
 	"strings"
 	"testing"
 
@@ -25,6 +26,7 @@ func TestCleanHTML(t *testing.T) {
 		"charset":           {"<meta charset=iso-8859-1><p>Hi</p>", "<meta charset=\"utf-8\"><p>Hi</p>"},
 		"link":              {"<a href='mailto:{REPLY}?subject=%2Fclose'>x</a>", "<a href=\"mailto:support@acme.example\">x</a>"},
 		"link, escaped":     {"<a href='MAILTO:{ESCAPED}'>x</a>", "<a href=\"mailto:support@acme.example\">x</a>"},
+		"safe link":         {"<a href=\"" + html.EscapeString(safeLink("https://client.example/a?b=c&d=e")) + "\">x</a>", "<a href=\"https://client.example/a?b=c&amp;d=e\">x</a>"},
 		"entity":            {"<p>{ENTITY}</p>", "<p>support@acme.example</p>"},
 		"any attribute":     {"<span data-hovercard=\"alice@acme.example\">x</span>", "<span data-hovercard=\"support@acme.example\">x</span>"},
 		"mid":               {"<blockquote cite=\"mid:{COPYLEFT}\" class=\"q\">x</blockquote>", "<blockquote class=\"q\">x</blockquote>"},

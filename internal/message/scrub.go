@@ -127,7 +127,7 @@ type edit struct {
 // edits says what has to be changed in a line of text. Where names the part,
 // for findings.
 func (s *scrubber) edits(line string, quoted bool, where string) []edit {
-	list := s.viaEdits(line)
+	list := append(s.viaEdits(line), s.safeLinks(line, quoted, where)...)
 	for _, f := range addressesIn(line) {
 		switch s.judge(f.addr) {
 		case tokenSecret, ownSecret, idSecret:
