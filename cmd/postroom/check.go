@@ -10,6 +10,8 @@ import (
 
 	"postroom/internal/config"
 	"postroom/internal/rotation"
+	"postroom/internal/service"
+	"postroom/internal/store"
 	"postroom/threads"
 )
 
@@ -73,6 +75,9 @@ func (c *command) sayChecked(cfg *config.Config, rot *threads.Rotation, warnings
 		if _, err := os.Stat(o.TokenFile); err != nil {
 			out.Warnings = append(out.Warnings, "there is no token file "+o.TokenFile+" yet: log in with `postroom login`")
 		}
+	}
+	if err := store.CheckOwner(cfg.State.Dir, service.Owner(cfg)); err != nil {
+		out.Warnings = append(out.Warnings, err.Error())
 	}
 	if c.machine() {
 		return json.NewEncoder(c.stdout).Encode(out)

@@ -32,6 +32,7 @@ func (c *command) serve(ctx context.Context, log *slog.Logger, cfg *config.Confi
 	w := newConfigWatch(cfg.Path, hup)
 	w.inEffect = w.read()
 	var before *config.Config
+	var known []byte // the content that before was read from
 	for {
 		svc, err := service.New(cfg, seams)
 		if err != nil && before == nil {
@@ -40,8 +41,10 @@ func (c *command) serve(ctx context.Context, log *slog.Logger, cfg *config.Confi
 		if err != nil {
 			log.Error("the new configuration cannot be started; going on with the old one", "err", err)
 			cfg, before = before, nil
+			w.told, w.inEffect, w.refused = w.inEffect, known, err
 			continue
 		}
+		known = w.inEffect
 		next, err := c.serveOnce(ctx, log, svc, w)
 		if err != nil || next == nil {
 			return err
@@ -63,6 +66,7 @@ func (c *command) serveOnce(ctx context.Context, log *slog.Logger, svc *service.
 	tick := time.NewTimer(lookSoon)
 	defer tick.Stop()
 	for next == nil && ctx.Err() == nil {
+		svc.ConfigRefused(w.refused)
 		select {
 		case err := <-ended:
 			return nil, errors.Join(err, svc.Close())
@@ -88,9 +92,10 @@ func (c *command) changed(ctx context.Context, log *slog.Logger, w *configWatch,
 	cfg, err := c.loadForRun(ctx, log)
 	if err != nil {
 		log.Error("the new configuration is refused; the old one stays", "err", err)
+		w.refused = err
 		return nil
 	}
-	w.inEffect = w.told
+	w.inEffect, w.refused = w.told, nil
 	return cfg
 }
 
@@ -101,6 +106,7 @@ type configWatch struct {
 	hup      chan os.Signal
 	inEffect []byte
 	told     []byte // the content last tried
+	refused  error  // why it is not in effect
 	pending  []byte // seen once: an editor may be half-way
 	steady   bool   // the last look saw what the one before it had seen
 }
@@ -134,6 +140,9 @@ func (w *configWatch) look(atOnce bool) bool {
 	w.pending = data
 	if data == nil || !w.steady || bytes.Equal(data, w.inEffect) {
 		w.told = nil
+		if data != nil && w.steady {
+			w.refused = nil // the edit was taken back
+		}
 		return false
 	}
 	if !atOnce && bytes.Equal(data, w.told) {

@@ -93,8 +93,11 @@ func Version() string {
 }
 
 // ListMailbox lists the followed folders while no service runs. Nothing is
-// written.
+// written. The error wraps store.ErrForeign where it is not the state's.
 func ListMailbox(ctx context.Context, cfg *config.Config, seams Seams, st *store.Store) ([]admin.Listing, error) {
+	if err := store.CheckOwner(cfg.State.Dir, Owner(cfg)); err != nil {
+		return nil, err
+	}
 	source, err := tokens(cfg, seams, nil)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type watch struct {
 	envelope    string // the relay's words when it refused our bounce addresses
 
 	tokenErr    string
+	configErr   string // why the configuration as it is now is not in effect
 	rotationErr string
 	probeErr    string
 	tokenless   time.Time // a probe then found that our addresses with tokens lead nowhere
@@ -213,6 +214,15 @@ func (w *watch) rotationBad(err error) {
 	}
 }
 
+func (w *watch) configBad(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.configErr = ""
+	if err != nil {
+		w.configErr = err.Error()
+	}
+}
+
 // problems says in words what is wrong beside the connections themselves.
 func (w *watch) problems() []string {
 	w.mu.Lock()
@@ -233,6 +243,9 @@ func (w *watch) problems() []string {
 	if !w.tokenless.IsZero() {
 		list = append(list, "support.reply_address is not used: the probe of "+w.tokenless.Format(time.RFC3339)+
 			" found that mail to it does not reach the mailbox; mend or remove it, then run `postroom check --online`")
+	}
+	if w.configErr != "" {
+		list = append(list, "the configuration was changed and cannot be used; what it was before counts, until a restart, which would fail: "+w.configErr)
 	}
 	if w.rotationErr != "" {
 		list = append(list, "the rotation file: "+w.rotationErr)

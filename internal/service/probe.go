@@ -128,8 +128,12 @@ func newProber(cfg *config.Config, seams Seams, st *store.Store, in *imapsync.Sy
 }
 
 // CheckOnline does for a stopped service what Probe does for a running one.
-// It holds the state directory meanwhile; errors wrap store.ErrInUse.
+// It holds the state directory meanwhile; errors wrap store.ErrInUse and
+// store.ErrForeign.
 func CheckOnline(ctx context.Context, cfg *config.Config, seams Seams, patience time.Duration) (r probe.Report, err error) {
+	if err := store.CheckOwner(cfg.State.Dir, Owner(cfg)); err != nil {
+		return r, err
+	}
 	st, err := store.Open(seams.Log, cfg.State.Dir, seams.Random)
 	if err != nil {
 		return r, err

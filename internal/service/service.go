@@ -141,6 +141,10 @@ func (s *Service) Store() *store.Store { return s.st }
 // Reload looks at the rotation file at once.
 func (s *Service) Reload() { s.rota.Reload() }
 
+// ConfigRefused shows in the status why the configuration as it is now is not
+// in effect; nil when it is.
+func (s *Service) ConfigRefused(err error) { s.watch.configBad(err) }
+
 // Run runs the stages until ctx ends, and returns when all of them have. It
 // returns an error only when the service cannot go on.
 func (s *Service) Run(ctx context.Context) error {

@@ -24,8 +24,8 @@ func CheckOwner(dir, owner string) error {
 		return err
 	}
 	if got != "" && got != owner {
-		return fmt.Errorf("%s is the state of %q, and the configuration names %q: give it a state.dir of its own; "+
-			"if it is the same mailbox under another name, remove %s: %w", dir, got, owner, path, ErrForeign)
+		return fmt.Errorf("%w: %s is that of %q, and the configuration names %q: give it a state.dir of its own; "+
+			"if it is the same mailbox under another name, remove %s", ErrForeign, dir, got, owner, path)
 	}
 	return nil
 }
