@@ -227,7 +227,7 @@ func reversed(list []string) []string {
 }
 
 // stale says what colleagues did since an event, of which an author cannot
-// know.
+// know. An answer from the shared mailbox itself is somebody's too.
 func (s *step) stale(author string, seen int) string {
 	if s.w.Stale == StaleNone {
 		return ""
@@ -242,7 +242,10 @@ func (s *step) stale(author string, seen int) string {
 			newest, who = n, by
 		}
 	}
-	if who == "" {
+	switch a := s.c.Answer; {
+	case a.By == "" && a.Event > seen && a.Event > newest.Event:
+		return "somebody has answered from the shared mailbox meanwhile"
+	case who == "":
 		return ""
 	}
 	return fmt.Sprintf(newest.What, nameOf(s.w.Rotation, who)) + " meanwhile"

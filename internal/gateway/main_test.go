@@ -167,6 +167,28 @@ func TestSentByHand(t *testing.T) {
 	}
 }
 
+// TestSentByHandCollides: the customer has an answer from the mailbox already,
+// and a second one waits until its author knows.
+func TestSentByHandCollides(t *testing.T) {
+	r, cp := waiting(t, nil)
+	r.put("Sent", r.wrote("support@acme.example", "Re: Printer on fire", "Use foam.", "To: "+jane, "In-Reply-To: <m1@client.example>"))
+	r.think()
+	r.comes(r.reply(cp, alice, "Use water."))
+	if h := r.holds(); r.answers() != 0 || len(h) != 1 || h[0].Why != threads.WhyStale {
+		t.Fatalf("held %+v%s", h, r.dump())
+	}
+	n := r.one(store.OutNotice, alice)
+	if text := words(n); !strings.Contains(text, "somebody has answered from the shared mailbox meanwhile") || !strings.Contains(text, "Use foam.") {
+		t.Errorf("she reads: %s", n.Mail.Text)
+	}
+	r.gone()
+	r.comes(r.reply(n, alice, "/send"))
+	r.comes(r.reply(cp, alice, "And sand.")) // she knows now
+	if r.answers() != 2 {
+		t.Errorf("held %+v%s", r.holds(), r.dump())
+	}
+}
+
 // TestSentByHandKeepsWhatWaits: an answer from the mailbox takes nothing from
 // the engineer who gets the conversation in the morning.
 func TestSentByHandKeepsWhatWaits(t *testing.T) {
