@@ -14,6 +14,8 @@ import (
 type lading struct {
 	st  *store.Store
 	seg *store.Segment // nil until something is written
+	// sealed are the segments before it.
+	sealed []*store.Segment
 }
 
 // write appends to the segment what r holds, if it is want octets long. An
@@ -53,11 +55,16 @@ func (l *lading) seal() error {
 	if err := seg.Commit(); err != nil {
 		return fmt.Errorf("%w: %w", errLocal, err)
 	}
+	l.sealed = append(l.sealed, seg)
 	return nil
 }
 
-// discard throws away a segment that was not sealed.
+// discard throws away a segment that was not sealed, and of the others those
+// that nothing came to refer to.
 func (l *lading) discard(log *slog.Logger) {
+	for _, seg := range l.sealed {
+		seg.Forsake()
+	}
 	if l.seg == nil {
 		return
 	}

@@ -207,6 +207,9 @@ func (f *follower) commitLater(seg *store.Segment, done []entry) error {
 		return nil
 	})
 	if err != nil {
+		if seg != nil {
+			seg.Forsake() // it is fetched again
+		}
 		return fmt.Errorf("storing UIDs of %q that were passed: %w", f.folder, err)
 	}
 	f.progress = true

@@ -135,6 +135,9 @@ func (f *follower) commit(seg *store.Segment, done []entry) error {
 		return tx.SetCursor(cur)
 	})
 	if err != nil {
+		if seg != nil {
+			seg.Forsake() // it is fetched again
+		}
 		return fmt.Errorf("storing UIDs %d to %d of %q: %w", done[0].uid, cur.Next-1, f.folder, err)
 	}
 	f.cur, f.progress = cur, true

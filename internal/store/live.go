@@ -39,6 +39,8 @@ type live struct {
 	room    Room
 	carry   carriage
 	dropped []uint64 // segments whose last reference went without a sync
+	// forsaken: segments that will have no other reference than they have.
+	forsaken []uint64
 
 	waiting waiting
 
@@ -170,12 +172,7 @@ func (s *Store) change(f func(*Tx) error, sync bool) error {
 	if err != nil {
 		return err
 	}
-	s.live.carry.forget(tx.dropped)
-	for _, seg := range tx.dropped {
-		if err := s.spool.unlink(seg); err != nil {
-			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
-		}
-	}
+	s.unlink(tx.dropped...)
 	for name := range tx.wake {
 		s.wakeUp(name)
 	}
@@ -338,15 +335,21 @@ func (s *Store) checkpoint() error {
 		if l.tx == nil || l.journal.generation == before {
 			return fmt.Errorf("writing the state file: %w", err)
 		}
-		s.mendJournal() // it was made after all
+		s.goOn() // it was made after all
 		return nil
 	}
 	l.tail.all(nil)
 	if err := s.begin(); err != nil {
 		return err
 	}
-	s.mendJournal()
+	s.goOn()
 	return nil
+}
+
+// goOn follows a checkpoint: what was of use only until then goes.
+func (s *Store) goOn() {
+	s.mendJournal()
+	s.dropForsaken()
 }
 
 // reread begins the open transaction from what is on disk, and changes nothing

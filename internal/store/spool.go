@@ -113,7 +113,7 @@ func (g *Segment) Truncate(size int64) error {
 // Commit makes the segment one that a record may refer to: synced, renamed,
 // directory synced. A small one becomes durable with the transaction that first
 // refers to it. One that no committed record refers to is swept at the next
-// start.
+// start, unless it is forsaken before.
 func (g *Segment) Commit() error {
 	err := g.w.Flush()
 	octets := g.small()
@@ -138,9 +138,41 @@ func (g *Segment) Commit() error {
 		if rerr := os.Remove(g.sp.path(g.id) + ".new"); !errors.Is(rerr, os.ErrNotExist) {
 			err = errors.Join(err, rerr)
 		}
-		return err
+		return errors.Join(err, g.sp.unlink(g.id)) // where its new name is what failed
 	}
 	return nil
+}
+
+// Forsake says of a committed segment that nobody will refer to it who does not
+// yet. It goes when nothing does: with the next checkpoint, since before that
+// a crash may still find the record of a transaction that failed.
+func (g *Segment) Forsake() {
+	l := &g.s.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forsaken = append(l.forsaken, g.id)
+}
+
+// dropForsaken removes those of them that nothing refers to. What is durable is
+// what is read now.
+func (s *Store) dropForsaken() {
+	l := &s.live
+	for _, seg := range l.forsaken {
+		if l.reading[bSegments].Get(u64(seg)) == nil {
+			s.unlink(seg)
+		}
+	}
+	l.forsaken = nil
+}
+
+// unlink removes segments nothing refers to any more.
+func (s *Store) unlink(segments ...uint64) {
+	s.live.carry.forget(segments)
+	for _, seg := range segments {
+		if err := s.spool.unlink(seg); err != nil {
+			s.log.Warn("a spool segment stays until the next start", "segment", seg, "err", err)
+		}
+	}
 }
 
 // small returns the octets of a segment, flushed, that the journal can carry,

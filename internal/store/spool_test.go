@@ -155,3 +155,97 @@ func TestSweep(t *testing.T) {
 		t.Errorf("kept: %q", got)
 	}
 }
+
+// TestForsaken: a segment whose transaction failed goes when a crash cannot
+// find a record of it any more, not before, and one that has a reference stays.
+func TestForsaken(t *testing.T) {
+	nothing := func(*Tx) error { return nil }
+	for name, size := range map[string]int{"carried by the journal": 10, "synced by itself": smallSegment + 1} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			segment := func() (*Segment, Ref) {
+				g, err := s.NewSegment()
+				if err != nil {
+					t.Fatal(err)
+				}
+				ref, err := g.Append(strings.NewReader(strings.Repeat("x", size)))
+				if err := errors.Join(err, g.Commit()); err != nil {
+					t.Fatal(err)
+				}
+				return g, ref
+			}
+			used, ref := segment()
+			update(t, s, func(tx *Tx) error {
+				return tx.AddMail(noon, []InMail{{UID: UID{"INBOX", 1, 1}, Raw: ref}}, Cursor{Folder: "INBOX", UIDValidity: 1, Next: 2})
+			})
+			lost, lostRef := segment()
+			_, refuse := counting(s)
+			refuse.Store(true)
+			if err := s.Update(func(tx *Tx) error { return tx.Retain(lostRef) }); !errors.Is(err, errRefused) {
+				t.Fatal(err)
+			}
+			used.Forsake()
+			lost.Forsake()
+			if err := s.View(nothing); err != nil || len(spooled(t, s)) != 2 {
+				t.Errorf("%v, in the spool, while the journal may have a record of it: %v", err, spooled(t, s))
+			}
+			update(t, s, nothing)
+			if names := spooled(t, s); len(names) != 1 || read(t, s, ref) == "" {
+				t.Errorf("in the spool, when it cannot: %v", names)
+			}
+			refused, refusedRef := segment()
+			err := s.Update(func(tx *Tx) error { return errors.Join(tx.Retain(refusedRef), errRefused) })
+			refused.Forsake()
+			update(t, s, set("a"))
+			if err := s.Walk(nothing); err != nil { // which makes a checkpoint
+				t.Fatal(err)
+			}
+			if !errors.Is(err, errRefused) || len(spooled(t, s)) != 1 {
+				t.Errorf("%v, in the spool: %v", err, spooled(t, s))
+			}
+			sound(t, s)
+		})
+	}
+}
+
+// TestCommitFails: of a segment that could not be made durable nothing is left,
+// whatever it failed at.
+func TestCommitFails(t *testing.T) {
+	boom := errors.New("the disk failed")
+	for _, tt := range []struct {
+		name string
+		size int
+		fail func(s *Store, g *Segment)
+	}{
+		{"writing", 10, func(_ *Store, g *Segment) { g.f.Close() }},
+		{"writing much", smallSegment + 1, func(_ *Store, g *Segment) { g.f.Close() }},
+		{"naming", 10, func(s *Store, g *Segment) { os.Remove(s.spool.path(g.id) + ".new") }},
+		{"syncing its name", smallSegment + 1, func(s *Store, _ *Segment) { s.spool.syncDir = func(string) error { return boom } }},
+		{"syncing one too many for the journal", 10, func(s *Store, _ *Segment) {
+			for range manyCarried {
+				write(t, s, "x")
+			}
+			s.spool.syncFile = func(string) error { return boom }
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t)
+			g, err := s.NewSegment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.Append(strings.NewReader(strings.Repeat("x", tt.size))); err != nil {
+				t.Fatal(err)
+			}
+			tt.fail(s, g)
+			if err := g.Commit(); err == nil || s.Trouble() == nil {
+				t.Errorf("no error, and the trouble is %v", s.Trouble())
+			}
+			for _, name := range spooled(t, s) {
+				if strings.HasPrefix(name, filepath.Base(s.spool.path(g.id))) {
+					t.Errorf("%s is left in the spool", name)
+				}
+			}
+		})
+	}
+}
