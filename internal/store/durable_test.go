@@ -91,6 +91,48 @@ func TestLoseTogether(t *testing.T) {
 	}
 }
 
+// TestSoonIsLost: a sync that fails takes back what UpdateSoon wrote before it,
+// with the segment that this had let go, and nothing that was durable.
+func TestSoonIsLost(t *testing.T) {
+	s := open(t)
+	ref := write(t, s, "a copy to be filed")[0]
+	chores := func() (list []Chore) {
+		view(t, s, func(tx *Tx) (err error) {
+			list, err = tx.Chores(9)
+			return err
+		})
+		return list
+	}
+	update(t, s, func(tx *Tx) error {
+		return tx.AddAppend(OutMail{ID: "1", Sources: []Ref{ref}}, UID{Folder: "INBOX", Validity: 1}, noon)
+	})
+	was := chores()
+	drop := func() {
+		t.Helper()
+		if err := s.UpdateSoon(func(tx *Tx) error { return tx.DropChore(was[0].Seq) }); err != nil || len(chores()) != 0 {
+			t.Fatalf("%v, and %v is to be done", err, chores())
+		}
+	}
+	drop()
+	_, refuse := counting(s)
+	refuse.Store(true)
+	if err := s.Update(set("a")); !errors.Is(err, errRefused) {
+		t.Fatal(err)
+	}
+	refuse.Store(false)
+	mustEqual(t, "to be done again", chores(), was)
+	update(t, s, set("b"))
+	if got := read(t, s, ref); got != "a copy to be filed" {
+		t.Errorf("it needs %q", got)
+	}
+	drop()
+	update(t, s, set("c"))
+	if names := spooled(t, s); len(names) != 0 {
+		t.Errorf("done again, in the spool: %v", names)
+	}
+	sound(t, s)
+}
+
 // TestManyWait: of changes made side by side, each is there if and only if it
 // was said to be, while syncs fail now and then; so it is behind a crash.
 func TestManyWait(t *testing.T) {

@@ -158,7 +158,10 @@ func (s *Store) Update(f func(*Tx) error) error { return s.change(f, true) }
 
 // UpdateSoon is Update for what does no harm when it is lost: it does not wait
 // for the disk, and becomes durable with whatever is made durable next. The end
-// of the process alone loses nothing of it.
+// of the process alone loses nothing of it. The end of the power does, and so
+// does a sync that fails, whoever waited for that: it is taken back with the
+// rest, and who wrote it is not told. So it is for what comes again by itself:
+// chores that are safe to do twice, and what every look at the mailbox says anew.
 func (s *Store) UpdateSoon(f func(*Tx) error) error { return s.change(f, false) }
 
 func (s *Store) change(f func(*Tx) error, sync bool) error {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // View runs f in a transaction that reads. f must copy out what it wants and
@@ -129,7 +130,9 @@ func (s *Store) readBehind() error {
 		return err
 	}
 	opts := &bolt.Options{Timeout: readPatience, FreelistType: bolt.FreelistMapType, NoFreelistSync: true}
-	if s.db, err = bolt.Open(path, 0o600, opts); err != nil {
+	if s.db, err = bolt.Open(path, 0o600, opts); errors.Is(err, bolterrors.ErrTimeout) {
+		return ErrInUse // since a moment ago
+	} else if err != nil {
 		return err
 	}
 	return s.reread()

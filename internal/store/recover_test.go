@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -175,6 +176,22 @@ func TestUnsettled(t *testing.T) {
 	update(t, s, set("after"))
 	if want := contents(t, s); !maps.Equal(want, contents(t, openAt(t, crashed(t, s)))) {
 		t.Error("another state is behind the crash")
+	}
+}
+
+// TestReadersBehindCrash: of two that read what a crash left at once, the one
+// that comes too late is told that another has it.
+func TestReadersBehindCrash(t *testing.T) {
+	s := open(t)
+	update(t, s, set("a"))
+	dir := crashed(t, s)
+	first, err := bolt.Open(filepath.Join(dir, fileName), 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := OpenReadOnly(slog.New(slog.DiscardHandler), dir); !errors.Is(err, ErrInUse) {
+		t.Errorf("beside another: %v", err)
 	}
 }
 
