@@ -32,8 +32,11 @@ func StripAnswer(text string, inserts ...string) string {
 		case top && n < len(quoted) && quoted[n] && !invisible(l):
 			b.WriteString(held.String())
 			held.Reset()
+			if inserted {
+				b.WriteString("\n")
+			}
 			b.WriteString(l)
-			commands = false
+			commands, inserted = false, false
 			continue
 		case top && invisible(l):
 			if !commands {
