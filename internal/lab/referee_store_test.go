@@ -304,7 +304,7 @@ func (l *lab) heldIDs() (ids, senders map[string]bool) {
 var (
 	rotationLine = regexp.MustCompile(`^time=\S+ level=INFO msg=rotation version=(\S+)`)
 	offDutyLine  = regexp.MustCompile(`^time=\S+ level=INFO msg=off_duty engineer=(\S+) cause=\S+ until=(\S+) `)
-	onDutyLine   = regexp.MustCompile(`^time=\S+ level=INFO msg=on_duty engineer=(\S+) `)
+	onDutyLine   = regexp.MustCompile(`^time=\S+ level=INFO msg=(?:on_duty|left) engineer=(\S+)`) // who leaves the file is absent no more
 	assignedLine = regexp.MustCompile(`^time=\S+ level=INFO msg=(?:assigned|copied) conv=(\d+) event=(\d+) `)
 )
 
