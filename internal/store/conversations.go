@@ -84,8 +84,8 @@ func (tx *Tx) Text(id threads.ID, n int) (string, error) {
 	if data == nil {
 		return "", nil
 	}
-	if data[0] != recordVersion {
-		return "", fmt.Errorf("reading the text of event %d.%d: record version %x is not known", id, n, data[0])
+	if len(data) == 0 || data[0] != recordVersion {
+		return "", fmt.Errorf("reading the text of event %d.%d: record version %x is not known", id, n, data[:min(1, len(data))])
 	}
 	r := io.LimitReader(flate.NewReader(bytes.NewReader(data[1:])), threads.MaxText+1)
 	text, err := io.ReadAll(r)
