@@ -72,6 +72,9 @@ func (c *command) verifyCommand() *cobra.Command {
 
 func (c *command) verify(cfg *config.Config) error {
 	st, err := store.OpenReadOnly(slog.New(slog.NewTextHandler(os.Stderr, nil)), cfg.State.Dir)
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; stop the service first", err)
+	}
 	if err != nil {
 		return err
 	}

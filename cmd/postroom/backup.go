@@ -63,6 +63,9 @@ func backupTo(ctx context.Context, cfg *config.Config, path string) (head store.
 	if inside(cfg.State.Dir, path) {
 		return head, &refusedError{fmt.Errorf("%s lies in the state directory, of which it is to be a copy; name a place elsewhere, best on another disk", path)}
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return head, &refusedError{fmt.Errorf("%s is a directory; name the file in it that is to be the backup", path)}
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.new") // mode 0600
 	if err != nil {
 		return head, fmt.Errorf("writing the backup: %w", err)

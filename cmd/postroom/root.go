@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"postroom/internal/config"
+	"postroom/internal/service"
 )
 
 // command is what the subcommands share: where to write, and the flags that
@@ -27,6 +28,7 @@ func newRoot(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 		Use:           "postroom",
 		Short:         "An email-native support gateway",
 		Long:          "Postroom hands the mail of a support mailbox to the next engineer of a rotation\nand sends the engineer's answer to the customer. Everybody uses their own mail client.",
+		Version:       service.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noSuchCommand,
@@ -68,7 +70,11 @@ func refuseWrongArgs(cmd *cobra.Command) {
 	if check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &refusedError{err}
+				hint := "it is called as `" + cmd.UseLine() + "`"
+				if cmd.HasSubCommands() {
+					hint = "`" + cmd.CommandPath() + " --help` lists what there is"
+				}
+				return &refusedError{fmt.Errorf("%w; %s", err, hint)}
 			}
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 
 	"postroom/internal/config"
 	"postroom/internal/service"
+	"postroom/internal/store"
 )
 
 // endAfter is how long a stopping service may take before it is ended all the
@@ -57,6 +58,14 @@ func newLog(w io.Writer, format string) (*slog.Logger, error) {
 }
 
 func (c *command) run(ctx context.Context, log *slog.Logger, drain bool) error {
+	err := c.runOrDrain(ctx, log, drain)
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; a service runs on it already, or another command has it for a moment: see `postroom status`", err)
+	}
+	return err
+}
+
+func (c *command) runOrDrain(ctx context.Context, log *slog.Logger, drain bool) error {
 	cfg, err := c.loadForRun(ctx, log)
 	if err != nil {
 		return err

@@ -50,6 +50,9 @@ func (c *command) simulateCommand() *cobra.Command {
 			"is for all mails that wait in a conversation. Customers write when they wrote, answered or not.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.paths = args
+			if s.days < 0 && cmd.Flags().Changed("days") {
+				return &refusedError{fmt.Errorf("--days %d: it is a number of days, or 0 for all", s.days)}
+			}
 			return s.run(cmd.Context())
 		},
 	}

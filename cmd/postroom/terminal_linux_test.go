@@ -288,7 +288,7 @@ func (d *desk) rotationAsked() {
 		d.t.Errorf("rolled back to %q, %v", after, err)
 	}
 	d.says(1, "rotation rollback", "there was no other version before the one in force")
-	d.says(1, "rotation rollback now", "no service is running on this state directory; with --write the file itself is rewritten")
+	d.says(1, "rotation rollback now", "no service is running on this state directory; start it with `postroom run`; with --write the file itself is rewritten")
 	d.says(1, "rotation away bob 2d", "no service is running")
 	d.says(2, "rotation next 0", `"0" is no number of turns`)
 }

@@ -16,7 +16,7 @@ import (
 
 // ErrNotRunning says that no service answers on the control socket: there is
 // none, or one that a crash has left.
-var ErrNotRunning = errors.New("no service is running on this state directory")
+var ErrNotRunning = errors.New("no service is running on this state directory; start it with `postroom run`")
 
 // Refused is an error the service gave as its answer: the request was heard
 // and not done.

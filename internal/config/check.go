@@ -235,8 +235,11 @@ func (p *parser) require(path string) {
 		return
 	}
 	line := fmt.Sprintf("%s = %q", key, "support@acme.example")
-	if key == "server" {
+	switch {
+	case key == "server":
 		line = fmt.Sprintf("%s = %q", key, exampleServer(table))
+	case path == "alarm.to": // the support mailbox is what is in trouble then
+		line = `to = ["pager@elsewhere.example"]`
 	}
 	if at, ok := p.doc.table(table); ok {
 		p.addAt(at, path, faultf("add to ["+table+"]: "+line, "it is missing, and must be there"))

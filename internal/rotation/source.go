@@ -184,6 +184,9 @@ func (d *document) reportCalendar(seat *seat, name text, err *icalError) {
 // are addresses nobody in the file may have, see Parse.
 func Load(path string, now time.Time, own ...string) (*threads.Rotation, []Warning, error) {
 	data, err := ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the rotation file %w; write it with at least one [[engineer]], or name another with rotation = \"…\" at the top of the configuration", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -215,15 +218,23 @@ func ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading the rotation file: %w", err)
+		return nil, unreadable(path, err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("reading the rotation file: %s is not a file", path)
+		return nil, fmt.Errorf("%s cannot be read: it is not a file", path)
 	case info.Size() > MaxCalendar:
-		return nil, fmt.Errorf("reading the rotation file: %s has %d octets; %d are the most", path, info.Size(), MaxCalendar)
+		return nil, fmt.Errorf("%s cannot be read: it has %d octets; %d are the most", path, info.Size(), MaxCalendar)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the rotation file: %w", err)
+		return nil, unreadable(path, err)
 	}
 	return data, nil
+}
+
+// unreadable names the file once.
+func unreadable(path string, err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s cannot be read: %w", path, err)
 }

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -109,7 +110,7 @@ func (c *calendars) fetch(name string) ([]byte, error) {
 	case !had:
 		return data, err // refused with the file, in the words of that
 	case err != nil:
-		c.bad[name] = badCalendar{err, Version([]byte(err.Error()))}
+		c.bad[name] = badCalendar{fmt.Errorf("calendar %q: %w; what it said before counts", clip(name, 100), err), Version([]byte(err.Error()))}
 	default:
 		p := Problem{File: clip(name, 100), Line: wrong.line, Text: wrong.text, Hint: wrong.hint}
 		c.bad[name] = badCalendar{Errors{p}, Version(data)}

@@ -305,6 +305,10 @@ func TestWatchCalendar(t *testing.T) {
 		if k.w.Trouble() != nil {
 			t.Errorf("trouble %v", k.w.Trouble())
 		}
+		k.mu.Lock()
+		delete(k.files, "/etc/bob.ics")
+		k.mu.Unlock()
+		k.expect(7*time.Second, "good 4 []", fmt.Sprintf("bad %q calendar \"bob.ics\": file does not exist; what it said before counts", Version([]byte(os.ErrNotExist.Error()))))
 	})
 }
 

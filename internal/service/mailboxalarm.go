@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"postroom/imapsync"
@@ -103,7 +104,7 @@ func (s *Service) mailboxAlarm(cause error, now time.Time) *store.InAlarm {
 		return &store.InAlarm{
 			Key:     fmt.Sprintf("mailbox.unreachable.%d", t.Since.Unix()),
 			Subject: "Postroom cannot reach the mailbox",
-			Text: "Since " + t.Since.Format(time.RFC3339) + " no mail has come in from " + s.cfg.IMAP.Addr() + ". The last try ended with: " + cause.Error() + ".\n" +
+			Text: "Since " + t.Since.Format(time.RFC3339) + " no mail has come in from " + s.cfg.IMAP.Addr() + ". The last try ended with: " + sentence(cause) + "\n" +
 				"It is tried again every few minutes, and reading goes on where it stopped. You are told when it works again.",
 		}
 	}
@@ -114,10 +115,14 @@ func (s *Service) mailboxAlarm(cause error, now time.Time) *store.InAlarm {
 	return &store.InAlarm{
 		Key:     fmt.Sprintf("mailbox.refused.%d", t.Since.Unix()),
 		Subject: "Postroom is refused by the mailbox",
-		Text: "The mail server does not let Postroom in, so no mail comes in: " + cause.Error() + ".\n" + s.remedy() + "\n" +
+		Text: "The mail server does not let Postroom in, so no mail comes in: " + sentence(cause) + "\n" + s.remedy() + "\n" +
 			"It is tried again every few minutes, without a restart, and reading goes on where it stopped. You are told when it works again.",
 	}
 }
+
+// sentence is an error with one full stop behind it, whether the server's own
+// words bring one or not.
+func sentence(err error) string { return strings.TrimRight(err.Error(), ".") + "." }
 
 func (s *Service) remedy() string {
 	if s.tokens != nil {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -135,4 +136,13 @@ func TestRefusedTokenIsTold(t *testing.T) {
 		}
 		b.end()
 	})
+}
+
+// TestSentence: servers end what they say with a full stop, or do not.
+func TestSentence(t *testing.T) {
+	for _, words := range []string{"NO Authentication failed", "NO Authentication failed."} {
+		if got := sentence(errors.New(words)); got != "NO Authentication failed." {
+			t.Errorf("%q ends as %q", words, got)
+		}
+	}
 }

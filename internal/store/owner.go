@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // ErrForeign says that a state directory is of another mailbox.
@@ -45,7 +46,7 @@ func (s *Store) SetOwner(owner string) error {
 // ownerOf is whose state this is, "" where it does not say.
 func ownerOf(dir string) (string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, ownerName))
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // whoever opens it says so
 		return "", nil
 	} else if err != nil {
 		return "", fmt.Errorf("looking whose state this is: %w", err)

@@ -25,7 +25,7 @@ var (
 	// ErrNewer says that a newer Postroom wrote the state directory.
 	ErrNewer = errors.New("written by a newer version of Postroom")
 	// ErrAbsent says that there is no state yet.
-	ErrAbsent = errors.New("no state yet")
+	ErrAbsent = errors.New("no state yet; `postroom run` begins one")
 	// ErrDamaged says that the state directory is not as it was written.
 	ErrDamaged = errors.New("the state directory is damaged")
 )
