@@ -189,7 +189,7 @@ func (a Authority) unproven(ix Index, n Names, r *Rotation, m *Mail, f Found, pr
 		a.Engineer = ""
 	case f.Conversation != 0:
 		a.Doubt, a.Reason = WhyUnproven, "it belongs to conversation "+f.Conversation.String()+", but "+unshown
-	case len(m.InReplyTo) > 0 || m.ReplyMark && len(m.References) > 0:
+	case len(m.InReplyTo) > 0 || m.Answering || m.ReplyMark && len(m.References) > 0:
 		a.Doubt, a.Reason = WhyUnproven, "it answers a mail that is not known here, and "+unshown
 	case slices.ContainsFunc(recipients(m), func(addr string) bool { _, is := n.Token(addr); return is }):
 		a.Doubt, a.Reason = WhyUnproven, "it went to a reply address that is not known here any more"

@@ -68,6 +68,7 @@ type Mail struct {
 	Subject     string    `json:"subject"`      // decoded, one line
 	SubjectBase string    `json:"subject_base"` // without Re:, Fwd: and their like (RFC 5256 §2.1)
 	ReplyMark   bool      `json:"reply_mark"`   // the subject had a Re: or its like
+	Answering   bool      `json:"answering"`    // the outermost mark is that of a reply
 	Date        time.Time `json:"date"`         // zero when missing or unreadable
 
 	// Class is what the bytes alone tell: bounce, auto_reply, auto_generated,

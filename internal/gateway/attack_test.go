@@ -33,6 +33,10 @@ func attacks() []attack {
 		{"forged From, an unknown id", func(r *rig, _, _ sent) string {
 			return r.wrote(alice, "Re: Printer on fire", text, "In-Reply-To: <nowhere@evil.example>")
 		}, threads.WhyUnproven},
+		{"forged From, a reply mark and no id", func(r *rig, _, _ sent) string {
+			return r.wrote(alice, "[EXTERNAL] Re: Printer on fire", text)
+		}, threads.WhyUnproven},
+		{"a reply she forwards", func(r *rig, _, _ sent) string { return r.wrote(alice, "Fwd: Re: Printer on fire", text) }, ""},
 		{"right token, wrong From", func(r *rig, cp, _ sent) string { return r.reply(cp, mallory, text) }, threads.WhyForged},
 		{"right id, wrong From, no reply address", func(r *rig, cp, _ sent) string {
 			return r.reply(cp, mallory, text, "To: support@acme.example")

@@ -91,6 +91,7 @@ func (m *Message) readHeader() {
 	// What outlives the header must not hold all of it in memory.
 	mail.Subject = strings.Clone(clip(decodeWords(h.Get("Subject"), m.hint), maxSubject))
 	mail.SubjectBase, mail.ReplyMark = baseSubject(mail.Subject)
+	mail.Answering = answering(mail.Subject)
 	mail.ReplyTo = m.addresses("Reply-To")
 	mail.To = m.addresses("To")
 	mail.Cc = m.addresses("Cc")

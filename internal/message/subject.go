@@ -51,6 +51,23 @@ func baseSubject(subject string) (base string, reply bool) {
 	return strings.Join(strings.Fields(tags+s), " "), reply
 }
 
+// answering reports whether the outermost mark of a subject is that of a reply:
+// a reply that was forwarded answers nothing.
+func answering(subject string) bool {
+	s := clip(subject, maxSubject)
+	for range 10 {
+		if _, m := cutMark(s); m != noMark {
+			return m == replyMark
+		}
+		_, rest, ok := cutTag(s)
+		if !ok {
+			return false
+		}
+		s = rest
+	}
+	return false
+}
+
 type mark int
 
 const (
