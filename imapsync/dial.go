@@ -41,6 +41,9 @@ func (y *Syncer) authenticated(ctx context.Context, who login.Credentials) (s *s
 	if refused, err = y.login(ctx, s, who); err != nil {
 		err = s.explain(err)
 		s.close()
+		if p := y.plain.Load(); p != nil && y.now().Before(p.until) {
+			err = fmt.Errorf("%w (in plain text, for its certificate cannot be used: %s)", err, p.why)
+		}
 		return nil, refused, fmt.Errorf("logging in to %s: %w", y.cfg.Server, err)
 	}
 	return s, "", nil
@@ -51,7 +54,7 @@ func (y *Syncer) secure(ctx context.Context) (*session, error) {
 	if y.cfg.TLS != TLSOpportunistic {
 		return y.open(ctx, y.cfg.TLS)
 	}
-	if y.now().UnixNano() < y.plainUntil.Load() {
+	if p := y.plain.Load(); p != nil && y.now().Before(p.until) {
 		return y.open(ctx, tlsNone)
 	}
 	s, err := y.open(ctx, TLSOpportunistic)
@@ -61,9 +64,16 @@ func (y *Syncer) secure(ctx context.Context) (*session, error) {
 	y.log.Debug("STARTTLS is offered and does not work; going on in plain text", "server", y.cfg.Server, "err", err)
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &cert) {
-		y.plainUntil.Store(y.now().Add(plainFor).UnixNano())
+		y.plain.Store(&plainness{y.now().Add(plainFor), cert.Error()})
 	}
 	return y.open(ctx, tlsNone)
+}
+
+// plainness is that a server is spoken to in plain text, whose certificate does
+// not verify.
+type plainness struct {
+	until time.Time
+	why   string
 }
 
 // plainFor is how long a certificate that does not verify is remembered, so

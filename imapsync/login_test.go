@@ -96,6 +96,19 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestPlainIsSaid: a login refused in plain text says why there was no TLS.
+func TestPlainIsSaid(t *testing.T) {
+	server, pool := certificate(t, "other.example")
+	tlsCase(t, servers.Options{TLS: server}, false, func(r *rig, dial dialFunc, _ *spyConn) {
+		r.cfg.TLSConfig = &tls.Config{RootCAs: pool, ServerName: "imap.acme.example"}
+		r.cfg.Login.Password = func(context.Context) (string, error) { return "wrong", nil }
+		err := r.syncerOver(dial).CatchUp(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "in plain text, for its certificate cannot be used") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 type dialFunc = func(context.Context, string, string) (net.Conn, error)
 
 // tlsCase runs on real sockets: a handshake that fails has both ends writing

@@ -3,6 +3,8 @@ package imapsync
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -43,6 +45,30 @@ func (y *Syncer) Lookup(ctx context.Context) (*Lookup, error) {
 func (l *Lookup) Close() {
 	l.s.logout()
 	l.s.close()
+}
+
+// Absent says which of the folders that are read are not in the mailbox: the
+// followed one, the further ones, and what there is in their place. Sent is
+// made where it is missing.
+func (l *Lookup) Absent() (followed bool, further, there []string, err error) {
+	list, err := l.s.folders("*", nil)
+	if err != nil {
+		return false, nil, nil, l.s.explain(fmt.Errorf("listing the folders: %w", err))
+	}
+	for _, f := range list {
+		if !slices.Contains(f.Attrs, imap.MailboxAttrNonExistent) && !slices.Contains(f.Attrs, imap.MailboxAttrNoSelect) {
+			there = append(there, f.Mailbox)
+		}
+	}
+	missing := func(name string) bool {
+		return !strings.EqualFold(name, "INBOX") && !slices.Contains(there, name) // RFC 9051 §5.1
+	}
+	for _, name := range l.y.cfg.Also {
+		if missing(name) {
+			further = append(further, name)
+		}
+	}
+	return missing(l.y.cfg.Folder), further, there, nil
 }
 
 // Find returns the messages of a folder that have text in a header field;

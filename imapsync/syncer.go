@@ -41,9 +41,9 @@ type Syncer struct {
 	// connection is tried then: servers count refusals, and lock accounts.
 	shut atomic.Bool
 
-	// plainUntil is until when STARTTLS is known not to work, in Unix nanoseconds.
-	plainUntil atomic.Int64
-	uidBehind  atomic.Bool // see uidbehind.go
+	// plain is why STARTTLS does not work, and until when that is known.
+	plain     atomic.Pointer[plainness]
+	uidBehind atomic.Bool // see uidbehind.go
 	// entered is closed when the first login to the followed folder is over,
 	// one way or the other. Until then there is no other: a server starts a
 	// process for each, and new mail comes first.

@@ -51,8 +51,8 @@ type Sender struct {
 	observer Observer
 	wake     <-chan struct{}
 
-	plain    atomic.Bool // the relay's TLS is of no use, and need not be
-	lockstep atomic.Bool // the relay says that it does PIPELINING, and does not
+	plain    atomic.Pointer[string] // why the relay's TLS is of no use, where it need not be
+	lockstep atomic.Bool            // the relay says that it does PIPELINING, and does not
 	envelope envelope
 	relay    relay
 	meter    meter

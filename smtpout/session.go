@@ -58,6 +58,9 @@ func (s *Sender) enter(ctx context.Context, who login.Credentials) (ses *session
 	ses, err = s.secured(setup)
 	if err == nil {
 		refused, err = s.login(setup, ses, who)
+		if why := s.plain.Load(); err != nil && why != nil {
+			err = fmt.Errorf("%w (in plain text, for its certificate cannot be used: %s)", err, *why)
+		}
 	}
 	if err != nil {
 		if ses != nil {
@@ -81,7 +84,7 @@ func (s *Sender) secured(ctx context.Context) (*session, error) {
 		return s.greet(ctx, s.cfg.TLS)
 	}
 	ses, err := s.greet(ctx, "")
-	if err != nil || s.plain.Load() {
+	if err != nil || s.plain.Load() != nil {
 		return ses, err
 	}
 	if !ses.offers("STARTTLS") {
@@ -96,7 +99,8 @@ func (s *Sender) secured(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s.log.Warn("the relay's certificate does not verify; going on in plain text, as is allowed", "server", s.cfg.Server, "err", err)
-	s.plain.Store(true)
+	why := cert.Error()
+	s.plain.Store(&why)
 	return s.greet(ctx, "")
 }
 

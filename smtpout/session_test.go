@@ -107,6 +107,25 @@ func TestTLSModes(t *testing.T) {
 	}
 }
 
+// TestPlainWithoutLogin: many a relay on the same machine has a certificate
+// that nobody signed, and lets nobody log in without TLS. Why there was none is
+// said.
+func TestPlainWithoutLogin(t *testing.T) {
+	foreign, _ := certificate(t)
+	_, pool := certificate(t)
+	bubble(t, func(r *rig) {
+		r.trust(pool)
+		r.cfg.Login.Username, r.cfg.Login.Password = "us", password
+		r.relay.tls = foreign
+	}, func(t *testing.T, r *rig) {
+		r.enqueue(r.mail(customer))
+		_, err := r.sender.Drain(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "does not offer") || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
+			t.Errorf("it says %v", err)
+		}
+	})
+}
+
 func TestLoginMechanisms(t *testing.T) {
 	for _, offer := range []string{"AUTH LOGIN", "AUTH PLAIN", "AUTH LOGIN PLAIN"} {
 		bubble(t, func(r *rig) {

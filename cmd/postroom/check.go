@@ -25,7 +25,7 @@ func (c *command) checkCommand() *cobra.Command {
 			"With --online it also logs in to both servers and sends a mail from the support address to\n" +
 			"itself, says what the relay does to it, and keeps that for the service to use. It works while\n" +
 			"the service runs, and holds the state directory while none does. Exit code 1 means that the\n" +
-			"mail did not come back.",
+			"mail did not come back, or a folder that the configuration names is not there.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.load()

@@ -35,7 +35,7 @@ func (c *command) checkOnline(ctx context.Context, cfg *config.Config) error {
 			err = errors.Join(err, werr)
 		}
 	}
-	if err == nil && !report.OK {
+	if err == nil && (!report.OK || len(report.AbsentFolders) > 0) {
 		return errDegraded
 	}
 	return err

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"strings"
 
 	"postroom/imapsync"
 )
@@ -32,6 +33,28 @@ func (m *mailbox) close() {
 		m.on.Close()
 		m.on = nil
 	}
+}
+
+// shownFolders is how many folders are named where one is missing.
+const shownFolders = 12
+
+// folders says which of the folders that are to be read are not there.
+func (p *Prober) folders(box *mailbox, r *Report) {
+	followed, further, there, err := box.on.Absent()
+	if err != nil {
+		r.problem("the mailbox: %v", err)
+		box.close()
+		return
+	}
+	more := ""
+	if len(there) > shownFolders {
+		there, more = there[:shownFolders], " and others"
+	}
+	r.folders = strings.Join(there, ", ") + more
+	if followed {
+		r.problem("the mailbox has no folder of the name that imap.folder gives; there are %s", r.folders)
+	}
+	r.AbsentFolders = append(r.AbsentFolders, further...)
 }
 
 // find returns the probes with this mark.

@@ -77,11 +77,14 @@ func (p *Prober) Run(ctx context.Context, asked bool) (Report, error) {
 	if asked {
 		p.hand = p.cfg.Relay.SubmitAnew
 	}
-	r := Report{At: p.cfg.Now().UTC(), Problems: []string{}, Offers: []string{}, DKIM: []string{}, PlusAddressing: PlusUnset, support: p.cfg.Support}
+	r := Report{At: p.cfg.Now().UTC(), Problems: []string{}, Offers: []string{}, DKIM: []string{}, AbsentFolders: []string{}, PlusAddressing: PlusUnset, support: p.cfg.Support}
 	box := &mailbox{open: func() (*imapsync.Lookup, error) { return p.cfg.Mailbox.Lookup(ctx) }}
 	defer box.close()
 	if _, err := box.look(); err != nil && (asked || final(err)) {
 		r.problem("the mailbox: %v", err)
+	}
+	if asked && len(r.Problems) == 0 {
+		p.folders(box, &r)
 	}
 	first, err := p.send(ctx, &r, true)
 	if err != nil {

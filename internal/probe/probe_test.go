@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postroom/imapsync"
 	"postroom/internal/mailtest/servers"
 	"postroom/internal/store"
 	"postroom/smtpout"
@@ -148,6 +149,29 @@ func TestKnownBeforeItLeaves(t *testing.T) {
 			t.Errorf("%d probes left, known are %q", n, r.registered)
 		}
 	})
+}
+
+// TestAbsentFolders: a mistyped folder is said at once, to whoever asked.
+func TestAbsentFolders(t *testing.T) {
+	for _, tt := range []struct {
+		reads imapsync.Config
+		ok    bool
+		says  string
+	}{
+		{imapsync.Config{Folder: "Inbox", Also: []string{"Sent"}}, true, ""},
+		{imapsync.Config{Folder: "Inbx"}, false, "NOT GOOD: the mailbox has no folder of the name that imap.folder gives; there are INBOX, Sent"},
+		{imapsync.Config{Also: []string{"Spam"}}, true, `NOT GOOD: the mailbox has no folder "Spam", which imap.also names, so nothing in it is looked at; there are INBOX, Sent`},
+	} {
+		bubble(t, servers.Options{}, func(r *rig, cfg *Config) { r.reads = tt.reads; *cfg = r.config() }, func(r *rig) {
+			found, took, _ := r.run(true)
+			if found.OK != tt.ok || took > 2*time.Second {
+				t.Errorf("%+v: after %v %+v", tt.reads, took, found)
+			}
+			if got := says(found); strings.Contains(got, "NOT GOOD") != (tt.says != "") || !strings.Contains(got, tt.says) {
+				t.Errorf("%+v: it says:\n%s", tt.reads, got)
+			}
+		})
+	}
 }
 
 // A mailbox that cannot be opened ends a probe that was asked for; another one

@@ -44,8 +44,10 @@ type Report struct {
 	TLS            bool     `json:"tls"`              // to the relay
 	Offers         []string `json:"offers"`           // SMTP extensions
 	MaxSize        int64    `json:"max_size"`         // octets; 0 is no limit
+	AbsentFolders  []string `json:"absent_folders"`   // of imap.also; found only where somebody asked
 
 	support string
+	folders string // what there is
 }
 
 func (r *Report) problem(format string, args ...any) {
@@ -64,6 +66,9 @@ func (r *Report) Sentences() []string {
 	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	for _, p := range r.Problems {
 		say("NOT GOOD: %s", p)
+	}
+	for _, name := range r.AbsentFolders {
+		say("NOT GOOD: the mailbox has no folder %q, which imap.also names, so nothing in it is looked at; there are %s", name, r.folders)
 	}
 	if !r.CameBack {
 		return list

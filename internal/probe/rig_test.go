@@ -30,7 +30,8 @@ type rig struct {
 	st     *store.Store
 	prober *Prober
 
-	plus       bool // addresses with a token are set up
+	plus       bool            // addresses with a token are set up
+	reads      imapsync.Config // which folders
 	registered []string
 }
 
@@ -86,7 +87,7 @@ func (r *rig) config() Config {
 		Support: support, Composer: message.NewComposer(threads.Address{Addr: support}, "", "acme.example"),
 		Relay: smtpout.New(log, smtpout.Config{Server: "127.0.0.1:587", TLS: smtpout.TLSOpportunistic, Login: who},
 			r.st, r.net.DialContext, render, time.Now, jitter, nobody{}),
-		Mailbox: imapsync.New(log, imapsync.Config{Server: "127.0.0.1:143", TLS: imapsync.TLSOpportunistic, Login: who},
+		Mailbox: imapsync.New(log, imapsync.Config{Server: "127.0.0.1:143", TLS: imapsync.TLSOpportunistic, Login: who, Folder: r.reads.Folder, Also: r.reads.Also},
 			r.st, r.net.DialContext, time.Now, jitter, nobody{}),
 		Register: func(name string) (Letter, error) {
 			r.registered = append(r.registered, name)
