@@ -120,6 +120,7 @@ func TestAnswerText(t *testing.T) {
 		"via, mine":     {"Reach me via Acme Support any time.\r\n", "Reach me via Acme Support any time.\n"},
 		"colleague":     {"ok\r\n\r\n> Bob <bob@acme.example> wrote\r\n", "ok\n\n> Bob <support@acme.example> wrote\n"},
 		"interleaved":   {"> a\r\none\r\n> b\r\n> :.: c\r\n:.: d\r\ntwo\r\n", "> a\none\n> b\ntwo\n"},
+		"footer, blank": {"one\r\n> :.:\u00a0c\r\n:.:\td\r\ntwo\r\n", "one\ntwo\n"},
 		"not ours":      {":: a batch file says\r\n::1 localhost\r\n::\r\n:: Int -> Int\r\n", ":: a batch file says\n::1 localhost\n::\n:: Int -> Int\n"},
 		"clearsigned":   {"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\nfixed\r\n- -- \r\nAlice\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nabc\r\n-----END PGP SIGNATURE-----\r\n", "fixed\n-- \nAlice\n"},
 	} {

@@ -104,7 +104,24 @@ func WithoutFooter(text string) string {
 // footerLine reports a line of the footer we put under copies to engineers.
 func footerLine(l string) bool {
 	t := strings.TrimLeftFunc(l, func(r rune) bool { return r == '>' || r == '|' || unseen(r) })
-	return strings.HasPrefix(t, footerMark+" ") || strings.TrimRightFunc(t, unseen) == footerMark
+	rest, ok := strings.CutPrefix(t, footerMark)
+	return ok && (rest == "" || strings.IndexFunc(rest, unseen) == 0)
+}
+
+// footerIn is where a line of the footer begins within a text, or -1. Editors
+// put a blank that does not break in the place of ours.
+func footerIn(text string) int {
+	for at := 0; ; {
+		i := strings.Index(text[at:], footerMark)
+		if i < 0 {
+			return -1
+		}
+		i += at
+		at = i + len(footerMark)
+		if r, _ := utf8.DecodeRuneInString(text[at:]); at < len(text) && r != '\n' && unseen(r) {
+			return i
+		}
+	}
 }
 
 // footerMark is what lines of our footer start with, behind quotation marks:

@@ -143,22 +143,22 @@ func SavedText(m *threads.Mail) string {
 }
 
 // stray finds a line below a text that its author meant for a command: /note
-// anywhere, others at the end, where nothing but a signature follows. Between
-// the lines of an answer "/status" may be what the customer is to type.
+// anywhere, also below a signature that a client puts above what is written;
+// others at the end, where nothing but a signature follows. Between the lines of
+// an answer "/status" may be what the customer is to type.
 func stray(text string) string {
 	if !slashes(text) {
 		return ""
 	}
-	last := ""
+	last, signed := "", false
 	for l := range strings.SplitSeq(text, "\n") {
-		if signatureMark(l) {
-			break
-		}
+		signed = signed || signatureMark(l)
 		if invisible(l) || footerLine(l) || mobileLine(l) {
 			continue
 		}
 		c, ok := readCommand(l)
 		switch {
+		case signed && c.Word != "note":
 		case !ok || !threads.IsCommand(c.Word), callsAnswer(l):
 			last = ""
 		case c.Word == "note":

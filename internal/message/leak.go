@@ -237,7 +237,7 @@ func (s *scrubber) look(text, where string) {
 		return
 	}
 	told := false
-	if i := strings.Index(text, FooterMark); i >= 0 {
+	if i := footerIn(text); i >= 0 {
 		s.find(Finding{Where: where, What: "a line of the footer that only engineers see: " + clip(oneLine(text[i:]), 60), Releasable: true})
 	}
 	for _, name := range namesIn(text, s.machines) {

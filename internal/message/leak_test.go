@@ -68,6 +68,7 @@ func TestLeaks(t *testing.T) {
 		"own address":      {plain + "me: Alice@Acme.example", true},
 		"colleague":        {plain + "him: bob@acme.example", true},
 		"footer":           {plain + "> :.: Reply to this mail", true},
+		"footer, blank":    {plain + "Yours, Jane :.:\u00a0Reply to this mail", true},
 		"note":             {plain + "By the way: the customer has not paid since March, be careful!", false},
 		"note, wrapped":    {plain + "> the customer has NOT\n> paid since March -- be\n> careful what", false},
 		"note, HTML":       {html + "<p>the <b>customer</b> has not<br>paid since March, be careful</p>", false},
