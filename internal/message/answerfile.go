@@ -3,6 +3,7 @@ package message
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 )
 
@@ -26,7 +27,7 @@ func (t *answerTree) file(p *Part) (*entity, error) {
 		q.Filename = t.clean(q.Filename, "file name")
 		where += " " + q.Filename
 	}
-	bulk := !readableType(p.Type) && !mailFile(p)
+	bulk := p.reads() == "" && !mailFile(p)
 	if !bulk && p.size > maxRead {
 		if err := t.readLong(p, where); err != nil {
 			return nil, err
@@ -107,6 +108,28 @@ func sevenBit(p *Part) (t Transform, encoding string, opaque bool) {
 		return TransformLines, p.Encoding, false
 	}
 	return TransformBase64, "base64", true
+}
+
+// reads is the type of text that the leak guard reads an attachment as, "" for
+// none. Some clients know no type of a file: then its name tells.
+func (p *Part) reads() string {
+	if readableType(p.Type) {
+		return p.Type
+	}
+	if !strings.HasPrefix(p.Type, "application/") {
+		return ""
+	}
+	switch strings.ToLower(path.Ext(p.Filename)) {
+	case ".vcf", ".vcard":
+		return "text/vcard"
+	case ".ics", ".ical", ".ifb":
+		return "text/calendar"
+	case ".htm", ".html", ".xhtml":
+		return "text/html"
+	case ".txt", ".text", ".log", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".toml", ".ini", ".conf", ".cfg", ".sql", ".sh", ".patch", ".diff", ".mbox", ".svg":
+		return "text/plain"
+	}
+	return ""
 }
 
 // readableType reports an attachment that the leak guard can read.

@@ -146,16 +146,17 @@ func (g *guard) leaf(m *Message, p *Part, within string, depth int) {
 	}
 	g.look(p.Filename, where)
 	g.look(strings.TrimSuffix(p.Filename, path.Ext(p.Filename)), where)
-	switch {
-	case mailFile(p):
+	is := mailFile(p)
+	if is {
 		g.attached(m, p, within, depth)
-	case readableType(p.Type):
+	}
+	if kind := p.reads(); kind != "" && (!is || strings.HasPrefix(kind, "text/")) {
 		text, err := m.wholeText(p)
 		if err != nil {
 			g.s.find(Finding{Where: where, What: "a text too long to be checked", Releasable: true})
 			return
 		}
-		g.text(p, text, where)
+		g.text(kind, text, where)
 	}
 }
 
@@ -175,15 +176,13 @@ func unescapeURLs(text string) string {
 }
 
 // mailFile reports an attachment that is a mail, also one that was encoded and
-// so may not say it (RFC 2046 §5.2.1).
+// so may not say it (RFC 2046 §5.2.1), or whose type a client did not know.
 func mailFile(p *Part) bool {
 	switch p.Type {
 	case "message/rfc822", "message/global":
 		return true
-	case "application/octet-stream":
-		return strings.HasSuffix(strings.ToLower(p.Filename), ".eml")
 	}
-	return false
+	return strings.EqualFold(path.Ext(p.Filename), ".eml")
 }
 
 func (g *guard) attached(m *Message, p *Part, within string, depth int) {
@@ -200,9 +199,9 @@ func (g *guard) attached(m *Message, p *Part, within string, depth int) {
 	g.message(Read(bytes.NewReader(raw)), where, depth+1)
 }
 
-func (g *guard) text(p *Part, text, where string) {
+func (g *guard) text(kind, text, where string) {
 	shown := text
-	switch p.Type {
+	switch kind {
 	case "text/html", "application/xhtml+xml":
 		g.look(text, where)
 		plain := html.UnescapeString(html.UnescapeString(text))
