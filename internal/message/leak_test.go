@@ -123,6 +123,35 @@ func TestLeaksPassOrdinaryMail(t *testing.T) {
 	}
 }
 
+// TestLeaksOtherScripts: what counts is words, in scripts that write their
+// vowels as marks, and in those without blanks a stretch as long.
+func TestLeaksOtherScripts(t *testing.T) {
+	d := newDesk()
+	for name, tc := range map[string]struct {
+		note, answer string
+		leak         bool
+	}{
+		"Hindi":              {"ग्राहक ने मार्च से भुगतान नहीं किया है, कृपया सावधान रहें", "हमारे ग्राहक ने मार्च से भुगतान नहीं किया है", true},
+		"Hindi, few words":   {"कृपया ग्राहक को बताइए कि मरम्मत हो गई", "कृपया ग्राहक को बताइए कि", false},
+		"Chinese":            {"客户从三月起就没有付款，请注意在电话里不要向他们承诺任何事情。", "> 客户从三月起就没有付款，请\n> 注意在电话里", true},
+		"Chinese, a formula": {"非常感谢您的耐心等待。客户没有付款。", "非常感谢您的耐心等待。我们来了。", false},
+		"Japanese":           {"このお客様は三月からお支払いがありませんのでご注意ください", "このお客様は三月からお支払いがありませんので", true},
+		"Thai":               {"ลูกค้ารายนี้ไม่ได้ชำระเงินตั้งแต่เดือนมีนาคม", "ลูกค้ารายนี้ไม่ได้ชำระเงินตั้งแต่เดือน", true},
+		"Thai, a greeting":   {"สวัสดีครับ ลูกค้าไม่จ่าย", "สวัสดีครับ เครื่องพิมพ์", false},
+	} {
+		r := d.rules()
+		r.Notes = []string{tc.note}
+		m := d.composed("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + tc.answer + "\n")
+		if got := Leaks(m, r); (len(got) > 0) != tc.leak {
+			t.Errorf("%s: %+v", name, got)
+		}
+		r.Seen = []string{tc.answer}
+		if got := Leaks(m, r); len(got) > 0 {
+			t.Errorf("%s, which she has seen: %+v", name, got)
+		}
+	}
+}
+
 func TestLeaksTokenAsked(t *testing.T) {
 	d := newDesk()
 	r := d.rules()
