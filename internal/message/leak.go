@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"postroom/threads"
 )
@@ -219,8 +220,17 @@ func (g *guard) text(kind, text, where string) {
 	g.look(shown, where)
 }
 
-// look finds what is internal in a text of any kind.
+// look finds what is internal in a text of any kind, also where marks that
+// nobody sees break it up.
 func (g *guard) look(text, where string) {
+	if mark := func(r rune) bool { return r > unicode.MaxASCII && unseen(r) && !unicode.IsSpace(r) }; strings.ContainsFunc(text, mark) {
+		g.s.look(strings.Map(func(r rune) rune {
+			if mark(r) {
+				return -1
+			}
+			return r
+		}, text), where)
+	}
 	g.s.look(text, where)
 	for h := range shingles(text) {
 		if g.notes[h] {

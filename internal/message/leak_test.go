@@ -21,7 +21,7 @@ func (d desk) composed(rest string) *Message {
 	token, _, _ := strings.Cut(strings.TrimPrefix(d.reply, "support+"), "@")
 	return readString(strings.NewReplacer("{TOKEN}", token, "{PERCENT}", strings.NewReplacer("+", "%2B", "@", "%40").Replace(d.reply),
 		"{TWICE}", strings.NewReplacer("+", "%252B", "@", "%2540").Replace(d.reply), "{ENTITY}", strings.NewReplacer("+", "&#43;", "@", "&#x40;").Replace(d.reply),
-		"{FOLDED}", d.reply[:20]+"\r\n "+d.reply[20:], "{BROKEN}", d.reply[:20]+"<wbr>"+d.reply[20:], "{BOLD}", d.reply[:20]+"<b>"+d.reply[20:30]+"</b><i></i>"+d.reply[30:], "{UPPER}", strings.ToUpper(d.reply),
+		"{FOLDED}", d.reply[:20]+"\r\n "+d.reply[20:], "{BROKEN}", d.reply[:20]+"<wbr>"+d.reply[20:], "{BOLD}", d.reply[:20]+"<b>"+d.reply[20:30]+"</b><i></i>"+d.reply[30:], "{UPPER}", strings.ToUpper(d.reply), "{ZERO}", d.reply[:15]+"&#8203;"+d.reply[15:],
 		"{BASE64MAIL}", base64.StdEncoding.EncodeToString([]byte("From: x@x.example\r\n\r\nsee "+d.reply)), "{BASE64}", base64.StdEncoding.EncodeToString([]byte("see "+d.reply))).Replace(head + d.fill(strings.ReplaceAll(rest, "\n", "\r\n"))))
 }
 
@@ -71,6 +71,8 @@ func TestLeaks(t *testing.T) {
 		"note, no type":     {file("Content-Type: application/octet-stream\nContent-Disposition: attachment; filename=n.txt", noteText), false},
 		"attached deep":     {file("Content-Type: message/rfc822", "From: x@x.example\nContent-Type: message/rfc822\n\nFrom: y@x.example\n\nsee {REPLY}"), false},
 		"log":               {file("Content-Type: text/x-log\nContent-Disposition: attachment; filename=a.log", "to={REPLY}"), false},
+		"zero width":        {html + "<p>write to {ZERO}</p>", false},
+		"soft hyphen":       {html + "<p>him: bob@ac&shy;me.example</p>", true},
 		"own address":       {plain + "me: Alice@Acme.example", true},
 		"colleague":         {plain + "him: bob@acme.example", true},
 		"footer":            {plain + "> :.: Reply to this mail", true},
