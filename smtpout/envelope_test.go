@@ -190,8 +190,8 @@ func TestHurdles(t *testing.T) {
 // transactions. One copy of our own is enough: it proves the first of them, and
 // must not be taken for proof of the others.
 func TestTooManyRecipients(t *testing.T) {
-	for _, most := range []int{1, 4, 5, 24, 25} {
-		bubble(t, func(r *rig) { r.relay.rcptMax = most }, func(t *testing.T, r *rig) {
+	for most, words := range map[int]string{1: "", 4: "", 5: "", 24: "", 25: "", 6: "452 too many recipients", 7: "552 Too many recipients", 8: "552 5.5.3 no more"} {
+		bubble(t, func(r *rig) { r.relay.rcptMax, r.relay.rcptFull = most, words }, func(t *testing.T, r *rig) {
 			var to []string
 			for i := range 25 {
 				to = append(to, fmt.Sprintf("jane%d@customer.example", i))

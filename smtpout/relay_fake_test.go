@@ -38,6 +38,7 @@ type fakeRelay struct {
 	tls      *tls.Config
 	user     string // demanded, with the password "secret"
 	rcptMax  int
+	rcptFull string // what is said to one more; "" for the usual
 	misdeeds func(stage, arg string) *misdeed
 
 	mu       sync.Mutex
@@ -301,7 +302,7 @@ func (s *fakeSession) rcpt(arg string) bool {
 		return s.say("503 5.5.1 MAIL first")
 	}
 	if s.f.rcptMax > 0 && len(s.mail.to) >= s.f.rcptMax {
-		return s.say("452 4.5.3 too many recipients")
+		return s.say(cmp.Or(s.f.rcptFull, "452 4.5.3 too many recipients"))
 	}
 	on, did := s.do("rcpt", inBrackets(arg), "250 ok")
 	if did {

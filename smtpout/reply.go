@@ -69,8 +69,14 @@ func (r reply) taken() bool { return r.code >= 250 && r.code < 260 }
 func (r reply) closing() bool { return r.code == 421 }
 
 // tooMany says that the transaction holds as many recipients as the relay
-// takes in one (RFC 5321 §4.5.3.1.10).
-func (r reply) tooMany() bool { return r.code == 452 && r.enhanced == "4.5.3" }
+// takes in one. Some still say so with 552, as RFC 821 had it (RFC 5321
+// §4.5.3.1.10), or with words alone.
+func (r reply) tooMany() bool {
+	if r.code != 452 && r.code != 552 {
+		return false
+	}
+	return strings.HasSuffix(r.enhanced, ".5.3") || strings.Contains(strings.ToLower(r.words), "too many recipients")
+}
 
 // tooLarge says that the mail is larger than the relay takes (RFC 1870 §6).
 func (r reply) tooLarge() bool {
