@@ -40,7 +40,7 @@ func TestConnectionIsReusedAndClosed(t *testing.T) {
 // A connection the relay closed while it was idle is noticed at MAIL, and the
 // mail goes over a new one at once.
 func TestStaleConnection(t *testing.T) {
-	for _, how := range []misdeed{{cut: true}, {reply: "421 4.4.2 idle for too long", cut: true}} {
+	for _, how := range []misdeed{{cut: true}, {reply: "421 4.4.2 idle for too long", cut: true}, {reply: "530 5.7.0 your login has ended"}} {
 		mails := 0
 		bubble(t, func(r *rig) {
 			r.relay.misdeeds = func(stage, arg string) *misdeed {

@@ -229,12 +229,12 @@ func (t *transaction) mail(todo []target, why reply) (again, bool) {
 
 func (t *transaction) mailRefused(todo []target, why reply, err error) (again, bool) {
 	r := t.result
-	lost := why.broken() || why.closing()
+	lost := why.broken() || why.closing() || why.needsLogin() // the login of a session ends with its token, or before
 	t.broken = t.broken || lost
 	switch {
 	case lost && t.session.used && !t.seen[againRedial]:
 		return againRedial, false
-	case lost || why.temporary() || why.needsLogin():
+	case lost || why.temporary():
 		r.back(troubleRelay, err)
 		r.cut = why.broken()
 	case why.tooLarge():
