@@ -70,7 +70,7 @@ func (c *command) sayChecked(cfg *config.Config, rot *threads.Rotation, warnings
 	for _, w := range warnings {
 		out.Warnings = append(out.Warnings, w.Error())
 	}
-	out.Warnings = append(out.Warnings, cfg.Warnings...)
+	out.Warnings = append(append(out.Warnings, cfg.Warnings...), cfg.Exposed()...)
 	if o := cfg.IMAP.OAuth2; o.IsSet() {
 		if _, err := os.Stat(o.TokenFile); err != nil {
 			out.Warnings = append(out.Warnings, "there is no token file "+o.TokenFile+" yet: log in with `postroom login`")

@@ -22,6 +22,7 @@ const maxSecret = 64 << 10
 // there is. The zero Secret is none at all.
 type Secret struct {
 	read func(context.Context) (string, error)
+	path string // of the file it lies in, "" for none
 	// where the file names it, for errors
 	file, key string
 	at        place
@@ -113,6 +114,24 @@ func (c *Config) CheckSecrets(ctx context.Context) error {
 	return errs
 }
 
+// Exposed says of which secrets the file can be read by every user of the
+// machine, as its mode and its directory's have it.
+func (c *Config) Exposed() (warnings []string) {
+	open := func(path string, bit fs.FileMode) bool {
+		info, err := os.Stat(path)
+		return err == nil && info.Mode().Perm()&bit != 0
+	}
+	told := map[string]bool{}
+	for _, s := range []Secret{c.IMAP.Password, c.IMAP.OAuth2.ClientSecret, c.SMTP.Password, c.Alarm.Password} {
+		if s.path == "" || told[s.path] || !open(s.path, 0o004) || !open(filepath.Dir(s.path), 0o001) {
+			continue
+		}
+		told[s.path] = true
+		warnings = append(warnings, s.key+": every user of this machine can read the file it names; `chmod o= FILE` ends that")
+	}
+	return warnings
+}
+
 // keep makes the entry's source the password, unless it has one: that there
 // are two is said elsewhere.
 func (p *parser) keep(dst *Secret, e entry, read func(context.Context) (string, error)) {
@@ -125,7 +144,11 @@ func passwordFile(dst *Secret, filePath func(string) (string, *fault)) setter {
 	return func(p *parser, e entry) {
 		var path string
 		text(&path, filePath)(p, e)
+		first := !dst.IsSet()
 		p.keep(dst, e, func(context.Context) (string, error) { return readSecretFile(path) })
+		if first {
+			dst.path = path
+		}
 	}
 }
 
