@@ -50,7 +50,7 @@ func (b *batch) fromForeign(l *letter) (*store.Outcome, error) {
 		err = b.spentAlarm(threads.Conversation{}, "foreign", s, fmt.Sprintf("Another Postroom works on this mailbox\n"+
 			"Mail from %s came into the mailbox that has the form of Postroom's own and is none of this one's, first %q. "+
 			"Two Postrooms on one mailbox give each customer's mail to two engineers, who may both answer it: stop one of them. "+
-			"Where this one's state was begun anew a short while ago, it may be what the old one still had on its way.\n"+
+			"Where this one's state was begun anew a short while ago, it may be what the old one still had on its way; `postroom check --online` run elsewhere sends such a mail, too.\n"+
 			"Such mail is given to nobody, lest it goes round in circles: `postroom recorded` lists it, and `postroom recorded distribute N` hands one out. "+
 			"`postroom status` says so until none has come for two hours.", m.Sender().Addr, clipped(m.Subject, 80)))
 	}
