@@ -31,6 +31,35 @@ func (b *batch) autoReply(l *letter, ix *store.Index, in threads.MailIn) (*store
 	})
 }
 
+// answersNotice reports whether a mail answers a notice of ours, or came to an
+// address that only notices tell.
+func (b *batch) answersNotice(ix *store.Index, m *threads.Mail) bool {
+	for _, id := range slices.Concat(m.InReplyTo, m.References) {
+		if slices.ContainsFunc(ix.ID(id), func(k threads.Known) bool { return k.Kind == threads.KnownNotice }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(slices.Concat(m.To, m.Cc), func(a threads.Address) bool {
+		token, is := b.g.names.Token(a.Addr)
+		if !is {
+			return false
+		}
+		t, made := ix.Token(token)
+		return made && (t.Kind == threads.TokenPersonal || t.Kind == threads.TokenHeld || t.Kind == threads.TokenAdmin)
+	})
+}
+
+// acknowledged records what a machine says to a notice of ours, as the ticket
+// system of an admin does. Nobody is told: it would make a customer of the admin,
+// and the notice that nobody is on duty would bring the next conversation.
+func (b *batch) acknowledged(l *letter, in threads.MailIn) (*store.Outcome, error) {
+	in.Class, in.Evidence = threads.ClassAutoReply, in.Evidence+", to a notice of ours"
+	if in.Found.Conversation == 0 {
+		return b.recordListed(l, in.Class)
+	}
+	return b.received(l, in)
+}
+
 // bouncedTo is what the mail of ours stands for to whose bounce address a mail
 // came.
 func (b *batch) bouncedTo(ix *store.Index, found threads.Found) threads.Known {

@@ -115,6 +115,33 @@ func TestCustomersAutoReply(t *testing.T) {
 	}
 }
 
+// TestAcknowledgedNotice: the ticket system behind an admin's address answers
+// what it gets. That is no customer's mail, and goes nowhere.
+func TestAcknowledgedNotice(t *testing.T) {
+	for name, change := range map[string]func(*Config){"with addresses of our own": nil, "without": plain} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, change)
+			r.rotate(strings.ReplaceAll(twoEngineers, "name =", "away = [\"2026-11-01..2026-12-31\"]\nname =")+"[policy]\nnobody_on_duty = \"admins\"\n", "Everybody is away.")
+			r.comes(r.wrote("Joe <joe@shop.example>", "Slow network", "It crawls."))
+			notices := r.to(store.OutNotice, ops)
+			if len(notices) < 2 { // of the rotation, and that nobody is there
+				t.Fatalf("notices:%s", r.dump())
+			}
+			r.gone()
+			for _, n := range notices {
+				r.comes(r.reply(n, ops, "Your request [OPS-12] was received.", "Auto-Submitted: auto-generated"))
+			}
+			if c := r.conversation(1); r.conversation(2).N != 0 || c.Participant(ops) || len(r.queue()) != 0 {
+				t.Errorf("it had consequences: %v%s", r.events(1), r.dump())
+			}
+			r.comes(r.wrote(ops, "DISK CRITICAL", "It is full.", "Auto-Submitted: auto-generated"))
+			if c := r.conversation(2); c.State != threads.StateOpen {
+				t.Errorf("an alert opens nothing: %+v", c)
+			}
+		})
+	}
+}
+
 // TestOutOfOfficeIsRenewedAndEnds: by the next one, by time, by /back and by
 // an admin; the last one is never taken off.
 func TestOutOfOfficeIsRenewedAndEnds(t *testing.T) {
