@@ -11,6 +11,7 @@ import (
 
 	"postroom/internal/message"
 	"postroom/internal/store"
+	"postroom/threads"
 )
 
 // TestCopiesBeside: mails that come together leave the same outbox, the same
@@ -155,4 +156,77 @@ func TestComposedInOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestComposedBeforeEffects: what an effect may ask of the outbox, or put there,
+// finds the copies queued that are being composed; an effect that asks nothing
+// of it does not wait for them. One that cannot be made is its record's error,
+// and nothing is done behind it.
+func TestComposedBeforeEffects(t *testing.T) {
+	r := newRig(t, nil)
+	notice := outgoing{mail: store.OutMail{ID: "0.notice", MessageID: "<notice@acme.example>", Kind: store.OutNotice}, recipe: &message.Recipe{}}
+	broken, undone := errors.New("it cannot be composed"), errors.New("the test is over")
+	h := hand{c: threads.Conversation{ID: 1}}
+	effect := func(e threads.Effect) func(*batch) error {
+		return func(b *batch) error { return b.effect(h, e) }
+	}
+	for name, test := range map[string]struct {
+		do    func(*batch) error
+		waits bool
+	}{
+		"a mail is queued":      {func(b *batch) error { return b.enqueue(h.c, notice) }, true},
+		"a held mail is let go": {effect(threads.Release{Hold: "none"}), true},
+		"a held mail is named":  {effect(threads.Rehold{Old: "none"}), true},
+		"somebody is told":      {effect(threads.Notify{OutID: "0.note", Kind: threads.NoticeRotation, Reason: "x"}), true},
+		"an order is kept":      {effect(threads.Report{}), true},
+		"raw mail is let go":    {effect(threads.DropRaw{Of: 1}), false},
+		"a turn is taken":       {effect(threads.TakeTurn{}), false},
+		"a mail is seen":        {effect(threads.Seen{Of: 1}), false},
+		"a deadline is let go":  {effect(threads.DropTimer{}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, fails := range []bool{false, true} {
+				err := r.st.Update(func(tx *store.Tx) error {
+					b := &batch{g: r.g, tx: tx, now: r.now, rot: r.g.rot, seq: 7}
+					defer b.beside.close()
+					queued := false
+					b.later(func() (*message.Recipe, error) {
+						if fails {
+							return nil, broken
+						}
+						return &message.Recipe{}, nil
+					}, func(*message.Recipe) error {
+						if _, there, err := tx.Out(notice.mail.ID); err != nil || there || len(b.orders) > 0 {
+							t.Errorf("the copy comes behind it, %v", err)
+						}
+						queued = true
+						return nil
+					})
+					b.seq = 8
+					err := test.do(b)
+					if left := len(b.beside.pending); queued != (test.waits && !fails) || left != oneIf(!test.waits) {
+						t.Errorf("failing %t: queued before it %t, and %d are left", fails, queued, left)
+					}
+					var of *recordError
+					if test.waits && fails && (!errors.Is(err, broken) || !errors.As(err, &of) || of.seq != 7) {
+						t.Errorf("a copy that cannot be composed: %v", err)
+					}
+					if _, there, err := tx.Out(notice.mail.ID); fails && (err != nil || there || len(b.orders) > 0) {
+						t.Errorf("it was done all the same, %v", err)
+					}
+					return undone
+				})
+				if !errors.Is(err, undone) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func oneIf(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
