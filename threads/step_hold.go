@@ -3,6 +3,7 @@ package threads
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // HoldID names a held mail after its conversation, its event, and the era.
@@ -37,6 +38,7 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 	}
 	after := AsOrdered(s.c, a.Engineer, in.Mail, s.w)
 	to, cc := after.Recipients(s.w.Names, s.w.Rotation, asked, s.view(a))
+	reason += s.straight(in.Mail, slices.Concat(to, cc))
 	n := s.event(HeldBack{
 		Hold: id, Asked: asked, From: in.Mail.Sender(), MessageID: in.Mail.MessageID, Reason: reason, Kind: why,
 	})
@@ -57,6 +59,21 @@ func (s *step) hold(in MailIn, why Why, reason string) {
 	if why == WhyForged || why == WhyBorrowed {
 		s.borrowed(notice, a)
 	}
+}
+
+// straight says which of the recipients of an answer its author's mail went to
+// by itself: sent now, they would have it twice.
+func (s *step) straight(m *Mail, recipients []Address) string {
+	var have []string
+	for _, a := range Exposed(s.w.Names, s.w.Rotation, m) {
+		if hasAddress(recipients, a.Addr) && len(have) < maxNamed {
+			have = append(have, a.shown())
+		}
+	}
+	if len(have) == 0 {
+		return ""
+	}
+	return ". The mail itself was addressed to " + strings.Join(have, ", ") + " as well, and may have arrived there"
 }
 
 // reached is everybody who would read an answer: its recipients, and whom the

@@ -290,3 +290,17 @@ func TestOtherAddressOfHers(t *testing.T) {
 	}
 	r.noPrivate(a[0], "home.example")
 }
+
+// TestAnsweredPastUs: a customer who puts an engineer in Cc has her answer from
+// her own mail program, and she is told so before she sends it once more.
+func TestAnsweredPastUs(t *testing.T) {
+	r, _ := waiting(t, nil)
+	r.comes(r.wrote("Joe <joe@shop.example>", "Slow network", "It crawls.", "Cc: "+alice))
+	r.gone()
+	answer := r.wrote(alice, "Re: Slow network", "Use cables.", "To: joe@shop.example", "Cc: support@acme.example", "In-Reply-To: <m2@client.example>")
+	r.comes(answer)
+	n := r.one(store.OutNotice, alice)
+	if h := r.holds(); len(h) != 1 || !strings.Contains(words(n), "addressed to joe@shop.example as well") {
+		t.Errorf("held %+v; she reads %s", h, n.Mail.Text)
+	}
+}
