@@ -43,7 +43,7 @@ type Config struct {
 	Login login.Credentials
 
 	Folder     string // optional: INBOX
-	SentFolder string // optional: the one marked \Sent (RFC 6154), else "Sent"
+	SentFolder string // optional: the one marked \Sent (RFC 6154), else one of a usual name
 	// ClosedFolder is where the mail of closed conversations goes; "": it stays.
 	ClosedFolder string
 	// Also are further folders: what is new in them is told by its header, and

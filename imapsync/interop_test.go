@@ -202,7 +202,7 @@ func newRealRig(t *testing.T, name string) *realRig {
 	return &realRig{t: t, srv: srv, sent: sent, st: st, raws: map[int][]byte{}, cfg: imapsync.Config{
 		Server: server, TLS: imapsync.TLSOpportunistic, Login: login.Credentials{Username: support,
 			Password: func(context.Context) (string, error) { return "secret", nil }},
-		Folder: "INBOX", SentFolder: sent, MarkSeen: true, Start: imapsync.Start{All: true},
+		Folder: "INBOX", MarkSeen: true, Start: imapsync.Start{All: true},
 	}}
 }
 

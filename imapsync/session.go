@@ -209,14 +209,39 @@ func (s *session) sentFolder(configured string) (string, error) {
 	if broken(err) {
 		return "", fmt.Errorf("looking for the Sent folder: %w", err)
 	}
+	return sentAmong(folders), nil
+}
+
+// sentAmong is the folder marked \Sent (RFC 6154), else the one of a name that
+// is usual for it, else "Sent", below INBOX where the server has all folders.
+func sentAmong(folders []*imap.ListData) string {
+	usual := []string{"sent", "sent items", "sent messages", "sent mail"}
+	best, rank := "Sent", 2*len(usual)
+	below, beside := "", false
 	for _, f := range folders {
-		if slices.ContainsFunc(f.Attrs, func(a imap.MailboxAttr) bool {
-			return strings.EqualFold(string(a), string(imap.MailboxAttrSent))
-		}) {
-			return f.Mailbox, nil
+		has := func(attr imap.MailboxAttr) bool {
+			return slices.ContainsFunc(f.Attrs, func(a imap.MailboxAttr) bool { return strings.EqualFold(string(a), string(attr)) })
+		}
+		if has(imap.MailboxAttrSent) {
+			return f.Mailbox
+		}
+		if strings.EqualFold(f.Mailbox, "INBOX") || has(imap.MailboxAttrNoSelect) || has(imap.MailboxAttrNonExistent) {
+			continue
+		}
+		name, under := f.Mailbox, 0
+		if prefix := "INBOX" + string(f.Delim); f.Delim != 0 && len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			below, name, under = name[:len(prefix)], name[len(prefix):], 1
+		} else {
+			beside = true
+		}
+		if i := slices.Index(usual, strings.ToLower(name)); i >= 0 && 2*i+under < rank {
+			best, rank = f.Mailbox, 2*i+under
 		}
 	}
-	return "Sent", nil
+	if rank == 2*len(usual) && below != "" && !beside {
+		return below + best
+	}
+	return best
 }
 
 // exists says whether there is a folder of that name.

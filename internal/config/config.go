@@ -100,7 +100,8 @@ type IMAP struct {
 	Server
 	// Folder is followed.
 	Folder string
-	// SentFolder is "" for the folder marked \Sent (RFC 6154), else "Sent".
+	// SentFolder is "" for the folder marked \Sent (RFC 6154), else for one of a
+	// usual name.
 	SentFolder string
 	// ClosedFolder is where the mail of closed conversations is moved; "": it
 	// stays.
