@@ -113,7 +113,7 @@ func (d *document) checkAddresses(f *file, own own) {
 }
 
 // warn notes what is allowed and probably not meant.
-func (d *document) warn(f *file, r *threads.Rotation) {
+func (d *document) warn(f *file, r *threads.Rotation, now time.Time) {
 	note := func(offset int, where, hint, format string, args ...any) {
 		w := Warning{File: d.name, Where: where, Text: fmt.Sprintf(format, args...), Hint: hint}
 		w.Line, w.Column = d.position(offset)
@@ -136,6 +136,9 @@ func (d *document) warn(f *file, r *threads.Rotation) {
 	}
 	if gaps := weekGaps(r); gaps != "" {
 		note(f.engineers[0].offset, "", "mail that comes then waits; see nobody_on_duty", "nobody is on duty %s", gaps)
+	}
+	if when := awayTogether(r, now); when != "" {
+		note(f.engineers[0].offset, "", "mail that comes then waits; see nobody_on_duty", "everybody is away %s", when)
 	}
 }
 

@@ -115,4 +115,7 @@ func (c *changes) gaps() {
 	case c.new.Policy.NobodyOnDuty != threads.NobodyAnyone:
 		c.say("somebody is on duty at every hour of the week")
 	}
+	if was, is := awayTogether(c.old, c.now), awayTogether(c.new, c.now); was != is && is != "" {
+		c.say("everybody is away %s; mail that comes then waits", is)
+	}
 }

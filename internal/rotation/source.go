@@ -60,7 +60,7 @@ func (s Source) Parse() (*threads.Rotation, []Warning, error) {
 		return nil, nil, err
 	}
 	r.Version = shelf.version()
-	d.warn(raw, r)
+	d.warn(raw, r, s.Now)
 	d.sort(d.warnings)
 	return r, d.warnings, nil
 }
