@@ -276,6 +276,28 @@ func TestAnswerInjection(t *testing.T) {
 	}
 }
 
+// TestAnswerFileNames: what a customer reads of a file's place is its name.
+func TestAnswerFileNames(t *testing.T) {
+	d := newDesk()
+	for name, want := range map[string]string{
+		`C:\\Users\\alice.ng\\quote.pdf`: "quote.pdf",
+		"/home/alice/quote.pdf":          "quote.pdf",
+		"quote.pdf":                      "quote.pdf",
+		"a/":                             "a/",
+	} {
+		m := readString("From: Alice <alice@acme.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n" +
+			"Content-Type: application/pdf; name=\"" + name + "\"\r\nContent-Disposition: attachment; filename=\"" + name + "\"\r\n\r\nabc\r\n--b--\r\n")
+		r, _, err := d.composer.Answer(m, d.answer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := rendered(t, r, m)
+		if leaves := readString(raw).Leaves(); leaves[len(leaves)-1].Filename != want || want == "quote.pdf" && strings.Contains(raw, "alice.ng") {
+			t.Errorf("%s became %s", name, leaves[len(leaves)-1].Filename)
+		}
+	}
+}
+
 // FuzzAnswer composes mails out of odd trees: no panic, and what is made keeps
 // its form.
 func FuzzAnswer(f *testing.F) {

@@ -24,7 +24,7 @@ func (t *answerTree) file(p *Part) (*entity, error) {
 	}
 	where := "attachment"
 	if q.Filename != "" {
-		q.Filename = t.clean(q.Filename, "file name")
+		q.Filename = t.clean(baseName(q.Filename), "file name")
 		where += " " + q.Filename
 	}
 	bulk := p.reads() == "" && !mailFile(p)
@@ -39,6 +39,15 @@ func (t *answerTree) file(p *Part) (*entity, error) {
 		fields: t.fileFields(&q, encoding),
 		body:   []stretch{{start: p.Body, end: p.End, transform: transform, bulk: bulk}},
 	}, nil
+}
+
+// baseName is a file's name without the folders some clients put before it,
+// which show the names of her machine and account (RFC 2183 §2.3).
+func baseName(name string) string {
+	if base := name[strings.LastIndexAny(name, `/\`)+1:]; base != "" {
+		return base
+	}
+	return name
 }
 
 func (t *answerTree) clean(text, where string) string {
