@@ -30,6 +30,7 @@ func TestCleanHTML(t *testing.T) {
 		"entity":            {"<p>{ENTITY}</p>", "<p>support@acme.example</p>"},
 		"any attribute":     {"<span data-hovercard=\"alice@acme.example\">x</span>", "<span data-hovercard=\"support@acme.example\">x</span>"},
 		"mid":               {"<blockquote cite=\"mid:{COPYLEFT}\" class=\"q\">x</blockquote>", "<blockquote class=\"q\">x</blockquote>"},
+		"a file of hers":    {"<img src=\" file:///C:/Users/alice/logo.png\" alt=\"Logo\">x", "<img alt=\"Logo\">x"},
 		"pre":               {"<pre>/close\nHi\n:.: one\nend\n</pre>", "<pre>Hi\nend\n</pre>"},
 		"broken up":         {"<p>a<b>lice@ac</b>me.example!</p>", "<p>support@acme.example<b></b>!</p>"},
 		"colleague quoted":  {"<p>Hi</p><blockquote>bob@acme.example</blockquote>", "<p>Hi</p><blockquote>support@acme.example</blockquote>"},

@@ -126,10 +126,12 @@ func (t *htmlToken) scrubMeta() bool {
 // A link to a token address becomes a link to the support address, without
 // the command it carried.
 func (s *scrubber) attribute(value string, quoted bool, where string) (clean string, ok bool) {
-	if len(value) >= 4 && strings.EqualFold(value[:4], "mid:") {
-		return "", false // the id of the mail she answered (RFC 2392)
-	}
-	if len(value) >= 7 && strings.EqualFold(value[:7], "mailto:") {
+	switch scheme, _, _ := strings.Cut(strings.TrimSpace(value), ":"); strings.ToLower(scheme) {
+	case "mid": // the id of the mail she answered (RFC 2392)
+		return "", false
+	case "file": // of her machine, with the names of its folders (RFC 8089)
+		return "", false
+	case "mailto":
 		for _, f := range addressesIn(value) {
 			if s.judge(f.addr) == tokenSecret {
 				return "mailto:" + s.Support.Addr, true
