@@ -293,6 +293,7 @@ func (l *lab) answerArrived(w *wrote, got map[string]bool, back, failed bool) {
 	want := l.recipients(w)
 	switch {
 	case len(got) == 0 && len(want) == 0: // for nobody but one who refuses mail
+	case len(got) == 0 && w.loose && failed: // taken for one to a mail of his
 	case len(got) == 0:
 		l.counts["answers that did not go out"]++
 		if !back && !l.refused(w) {
