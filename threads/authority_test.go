@@ -89,6 +89,29 @@ func TestAuthenticate(t *testing.T) {
 			t.Errorf("a colleague's copy: got %+v", a)
 		}
 	})
+	t.Run("a colleague's token, lent", func(t *testing.T) {
+		for _, tt := range []struct {
+			to, refs string
+			lent     bool
+			conv     ID
+		}{
+			{bob, "<bobcopy7@x>", true, 7},
+			{bob, "<bobcopy7@x> <copy7@x>", false, 0}, // her own is with it
+			{bob, "", false, 0},
+			{"support@acme.example", "<bobcopy7@x>", false, 0}, // to nobody of theirs
+		} {
+			m := from(alice)
+			m.To, m.Cc = []Address{{Addr: tt.to}}, []Address{{Addr: bobAt7}}
+			m.References = strings.Fields(tt.refs)
+			if tt.refs == "" {
+				m.Cc = nil
+			}
+			a := Authenticate(x, testNames, testRotation(), m, Match(x, testNames, m, monday))
+			if a.Lent != tt.lent || tt.lent && (a.Conversation != tt.conv || a.Owner != bob || !a.Proven) {
+				t.Errorf("to %s with %s: got %+v", tt.to, tt.refs, a)
+			}
+		}
+	})
 	t.Run("a customer's copy of a token burns it", func(t *testing.T) {
 		m := from(jane)
 		m.References = []string{"<token7@x>"}
